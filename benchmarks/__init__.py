@@ -1,0 +1,1 @@
+"""Performance claims, as ratios against a peer in the same run."""

@@ -1,0 +1,1 @@
+"""Remember: everything durable; all SQL is here and nowhere else."""

@@ -1,0 +1,1 @@
+"""What an engine past one machine runs, and what the clock starts."""

@@ -1,0 +1,1 @@
+"""The flow, the verbs and the wiring."""

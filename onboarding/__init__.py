@@ -1,0 +1,1 @@
+"""The business: values and rules. Knows no framework."""

@@ -1,0 +1,1 @@
+"""Rules: one module per subject; facts in, findings out."""

@@ -1,0 +1,1 @@
+"""Readers: one module per kind of input and per kind of field."""

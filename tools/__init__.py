@@ -1,0 +1,1 @@
+"""Reach: one outside source a module; vendor exceptions never leave it."""
