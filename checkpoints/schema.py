@@ -1,0 +1,209 @@
+"""The ledger's tables. Every exactly-once promise is a unique key here.
+
+Times are UTC text with milliseconds (they sort); documents are bytes from the Codec (sealed when encryption is on);
+numbers and codes that lists filter by stand in columns of their own.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+_Seq = BigInteger().with_variant(Integer, "sqlite")
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("seq", _Seq, primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("client", String, nullable=False),
+    Column("external_ref", String),
+    Column("status", String, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("submitted_at", String, nullable=False),
+    Column("updated_at", String, nullable=False),
+    Column("closed_at", String),
+    Column("assignee", String),
+    Column("country", String),
+    Column("recommendation", String),
+    Column("risk_score", Integer),
+    Column("risk_level", String),
+    Column("document", LargeBinary),
+    Column("graph_version", String, nullable=False),
+    Column("problem", String),
+    # Work due: asked > done means that a runner has something to look at. A crash leaves it so.
+    Column("work_asked", Integer, nullable=False, server_default="1"),
+    Column("work_done", Integer, nullable=False, server_default="0"),
+    Column("work_after", String),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("withdrawn_by", String),
+    sqlite_autoincrement=True,
+)
+Index("cases_by_status", cases.c.status, cases.c.seq)
+Index("cases_by_ref", cases.c.external_ref)
+Index(
+    "cases_with_work",
+    cases.c.seq,
+    sqlite_where=text("work_asked > work_done"),
+    postgresql_where=text("work_asked > work_done"),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("case_id", String, ForeignKey("cases.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("body_hash", String, nullable=False),
+    Column("received_at", String, nullable=False),
+    Column("actor", String, nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("client", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("body_hash", String, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("case_id", String, ForeignKey("cases.id"), nullable=False),
+    Column("stage", String, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", String, nullable=False),
+    Column("shown", LargeBinary, nullable=False),
+    Column("shown_hash", String, nullable=False),
+    Column("second_required", Boolean, nullable=False),
+    Column("opened_at", String, nullable=False),
+    Column("due_at", String),
+    UniqueConstraint("case_id", "stage", "round"),
+)
+Index(
+    "one_waiting_review",
+    reviews.c.case_id,
+    unique=True,
+    sqlite_where=text("status = 'waiting'"),
+    postgresql_where=text("status = 'waiting'"),
+)
+Index("reviews_due", reviews.c.status, reviews.c.due_at)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("review_id", String, ForeignKey("reviews.id"), primary_key=True),
+    Column("case_id", String, ForeignKey("cases.id"), nullable=False),
+    Column("stage", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("action", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("shown_hash", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("body_hash", String, nullable=False),
+    Column("at", String, nullable=False),
+)
+Index("decisions_by_case", decisions.c.case_id)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("case_id", String, ForeignKey("cases.id"), nullable=False),
+    Column("service", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("status", String, nullable=False),
+    Column("reference", String),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("request_hash", String, nullable=False),
+    Column("detail", String),
+    Column("created_at", String, nullable=False),
+    Column("updated_at", String, nullable=False),
+    UniqueConstraint("case_id", "service", "version", "round"),
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("message_id", String, primary_key=True),
+    Column("case_id", String, ForeignKey("cases.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("recipient_hash", String, nullable=False),
+    Column("review_id", String),
+    Column("body", LargeBinary, nullable=False),
+    Column("status", String, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", String, nullable=False),
+    Column("next_at", String),
+    Column("sent_at", String),
+    Column("problem", String),
+    UniqueConstraint("case_id", "kind", "round", "recipient_hash"),
+)
+Index("letters_due", letters.c.status, letters.c.next_at)
+
+links = Table(
+    "links",
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("review_id", String, ForeignKey("reviews.id"), nullable=False),
+    Column("action", String, nullable=False),
+    Column("reviewer", String, nullable=False),
+    Column("expires_at", String, nullable=False),
+    Column("used_at", String),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("expires_at", String),
+    Column("revoked_at", String),
+)
+
+match_keys = Table(
+    "match_keys",
+    metadata,
+    Column("key_hash", String, primary_key=True),
+    Column("case_id", String, ForeignKey("cases.id"), primary_key=True),
+)
+Index("match_keys_by_case", match_keys.c.case_id)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", _Seq, primary_key=True, autoincrement=True),
+    Column("case_id", String, nullable=False),
+    Column("case_seq", Integer, nullable=False),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("data_hash", String, nullable=False),
+    Column("prev_hash", String, nullable=False),
+    Column("hash", String, nullable=False),
+    UniqueConstraint("case_id", "case_seq"),
+    sqlite_autoincrement=True,
+)
