@@ -20,6 +20,12 @@ class BadInput(OnboardingError):
     code = "bad_input"
 
 
+class BadPolicyFile(BadInput):
+    """The policy file is not valid."""
+
+    code = "bad_policy_file"
+
+
 class InvalidDecision(BadInput):
     """The decision's body is not valid; the review still waits."""
 
