@@ -191,6 +191,14 @@ match_keys = Table(
 )
 Index("match_keys_by_case", match_keys.c.case_id)
 
+match_order = Table(
+    "match_order",
+    metadata,
+    Column("seq", _Seq, primary_key=True, autoincrement=True),
+    Column("case_id", String, ForeignKey("cases.id"), nullable=False, unique=True),
+)
+"""Who was known first: of two applications that look alike the later one is told, however often either runs."""
+
 audit = Table(
     "audit",
     metadata,

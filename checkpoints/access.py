@@ -1,0 +1,63 @@
+"""Who may come in: bearer tokens and the one-time links of approval letters. Only hashes are stored."""
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, insert, select, update
+
+from checkpoints.database import Tx, stamp
+from checkpoints.schema import links, tokens
+
+MAX_TOKEN: Final = 200
+
+
+def hashed(token: str) -> str:
+    """High-entropy secrets need no slow hash."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def create_token(tx: Tx, name: str, role: str, *, token: str | None = None, expires_at: datetime | None = None) -> str:
+    """Make a bearer token and return it; it is shown this once."""
+    token = token or f"onb_{secrets.token_urlsafe(32)}"
+    row = {"token_hash": hashed(token), "name": name, "role": role, "created_at": tx.now}
+    row["expires_at"] = stamp(expires_at) if expires_at else None  # type: ignore[assignment]
+    if tx.conn.execute(select(tokens.c.name).where(tokens.c.token_hash == row["token_hash"])).first() is None:
+        tx.conn.execute(insert(tokens), row)
+    return token
+
+
+def bearer(tx: Tx, token: str) -> Row[Any] | None:
+    """The live token's row, or None."""
+    if not 0 < len(token) <= MAX_TOKEN:
+        return None
+    row = tx.conn.execute(select(tokens).where(tokens.c.token_hash == hashed(token))).first()
+    if row is None or row.revoked_at or (row.expires_at and row.expires_at <= tx.now):
+        return None
+    return row
+
+
+def revoke(tx: Tx, name: str) -> int:
+    """End every live token of this name; returns how many."""
+    query = update(tokens).where(tokens.c.name == name, tokens.c.revoked_at.is_(None))
+    return tx.conn.execute(query, {"revoked_at": tx.now}).rowcount
+
+
+def create_link(tx: Tx, token: str, *, review_id: str, action: str, reviewer: str, expires_at: datetime) -> None:
+    """Remember a link by its hash: one review, one action, one reviewer."""
+    row = {
+        "token_hash": hashed(token),
+        "review_id": review_id,
+        "action": action,
+        "reviewer": reviewer,
+        "expires_at": stamp(expires_at),
+    }
+    if tx.conn.execute(select(links.c.action).where(links.c.token_hash == row["token_hash"])).first() is None:
+        tx.conn.execute(insert(links), row)
+
+
+def link(tx: Tx, token: str) -> Row[Any] | None:
+    if not 0 < len(token) <= MAX_TOKEN:
+        return None
+    return tx.conn.execute(select(links).where(links.c.token_hash == hashed(token))).first()

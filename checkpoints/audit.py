@@ -1,0 +1,93 @@
+"""The audit trail: who did what, when, why. Each event of a case hashes the one before it."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import bindparam, insert, select
+
+from checkpoints.database import Tx
+from checkpoints.documents import canonical, digest
+from checkpoints.schema import audit
+
+GENESIS: Final = "0" * 64
+_LAST = (
+    select(audit.c.case_seq, audit.c.hash)
+    .where(audit.c.case_id == bindparam("of_case"))
+    .order_by(audit.c.case_seq.desc())
+    .limit(1)
+)
+_INSERT = insert(audit).inline()
+_OF_CASE = (
+    select(audit)
+    .where(audit.c.case_id == bindparam("of_case"), audit.c.case_seq > bindparam("after"))
+    .order_by(audit.c.case_seq)
+)
+
+
+def link(event: dict[str, Any]) -> str:
+    """The hash of one event: over its place, author, type, the hash of its data, and the event before."""
+    fields = ("case_id", "case_seq", "at", "actor", "type", "data_hash", "prev_hash")
+    return hashlib.sha256(canonical({field: event[field] for field in fields})).hexdigest()
+
+
+def append(tx: Tx, case_id: str, actor: str, kind: str, data: dict[str, Any] | None = None) -> None:
+    """Add an event to the case's chain, in the transaction of what it reports. No personal data in ``data``."""
+    last = tx.conn.execute(_LAST, {"of_case": case_id}).first()
+    number, before = (last.case_seq + 1, last.hash) if last else (1, GENESIS)
+    event: dict[str, Any] = {
+        "case_id": case_id,
+        "case_seq": number,
+        "at": tx.now,
+        "actor": actor,
+        "type": kind,
+        "data": tx.codec.dump(data or {}, f"audit:{case_id}:{number}"),
+        "data_hash": digest(data or {}),
+        "prev_hash": before,
+    }
+    event["hash"] = link(event)
+    tx.conn.execute(_INSERT, event)
+    tx.touched.add(case_id)
+
+
+def trail(tx: Tx, case_id: str, after: int = 0) -> list[dict[str, Any]]:
+    """The case's events from ``after`` on: ``{seq, at, actor, type, data, hash}``, seq counting from 1 in the case."""
+    rows = tx.conn.execute(_OF_CASE, {"of_case": case_id, "after": after})
+    return [
+        {
+            "seq": row.case_seq,
+            "at": row.at,
+            "actor": row.actor,
+            "type": row.type,
+            "data": tx.codec.load(row.data, f"audit:{case_id}:{row.case_seq}"),
+            "hash": row.hash,
+        }
+        for row in rows
+    ]
+
+
+def broken_links(tx: Tx) -> Iterator[str]:
+    """Every place where a chain does not hold, as a sentence naming the case and the first bad event."""
+    expected: dict[str, tuple[int, str]] = {}
+    bad: set[str] = set()
+    for row in tx.conn.execute(select(audit).order_by(audit.c.case_id, audit.c.case_seq)):
+        if row.case_id in bad:
+            continue
+        number, before = expected.get(row.case_id, (0, GENESIS))
+        problem = _problem(tx, row, number, before)
+        if problem:
+            bad.add(row.case_id)
+            yield f"case {row.case_id}: event {row.case_seq} {problem}"
+        expected[row.case_id] = (row.case_seq, row.hash)
+
+
+def _problem(tx: Tx, row: Any, number: int, before: str) -> str | None:
+    if row.case_seq != number + 1:
+        return f"stands where event {number + 1} should"
+    if row.prev_hash != before:
+        return "does not follow the event before it"
+    if row.hash != link(dict(row._mapping)):
+        return "was changed"
+    if row.data_hash != digest(tx.codec.load(row.data, f"audit:{row.case_id}:{row.case_seq}")):
+        return "carries other data than was recorded"
+    return None

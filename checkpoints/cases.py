@@ -1,0 +1,270 @@
+"""Cases and their submissions: accepted once, versioned, never lost; and the work that is due on them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, or_, select, update
+
+from checkpoints import audit as trail
+from checkpoints.database import Tx
+from checkpoints.documents import digest
+from checkpoints.schema import cases, idempotency, match_keys, match_order, submissions
+from onboarding.case import CLOSED, CaseRecord, Status
+from onboarding.errors import CaseNotFound, IdempotencyKeyReused
+from onboarding.submission import Submission
+
+_CASE = select(cases).where(cases.c.id == bindparam("of_case"))
+_SUBMISSION = select(submissions.c.body).where(
+    submissions.c.case_id == bindparam("of_case"), submissions.c.version == bindparam("of_version")
+)
+_SET = update(cases).where(cases.c.id == bindparam("of_case"))
+
+
+def remembered(tx: Tx, client: str, key: str, body_hash: str) -> Any | None:
+    """The stored answer to this idempotency key, or None. Raises IdempotencyKeyReused for another body."""
+    query = select(idempotency).where(idempotency.c.client == client, idempotency.c.key == key)
+    row = tx.conn.execute(query).first()
+    if row is None:
+        return None
+    if row.body_hash != body_hash:
+        raise IdempotencyKeyReused()
+    return tx.codec.load(row.answer, f"idempotency:{client}:{key}")
+
+
+def remember(tx: Tx, client: str, key: str, body_hash: str, answer: Any) -> None:
+    """Keep the answer for the client's retries. The unique key decides between two at once."""
+    body = tx.codec.dump(answer, f"idempotency:{client}:{key}")
+    row = {"client": client, "key": key, "body_hash": body_hash, "answer": body, "at": tx.now}
+    tx.conn.execute(insert(idempotency), row)
+
+
+def accept(tx: Tx, case_id: str, submission: Submission, *, client: str, external_ref: str | None, graph: str) -> None:
+    """Store a new case with its first submission, and ask for it to be run."""
+    row = {
+        "id": case_id,
+        "client": client,
+        "external_ref": external_ref,
+        "status": "received",
+        "submitted_at": tx.now,
+        "updated_at": tx.now,
+        "graph_version": graph,
+    }
+    tx.conn.execute(insert(cases), row)
+    store_submission(tx, case_id, submission, client)
+    data = {"version": submission.version, "external_ref": external_ref, "parts": _parts(submission)}
+    trail.append(tx, case_id, client, "case.submitted", data)
+
+
+def store_submission(tx: Tx, case_id: str, submission: Submission, actor: str) -> None:
+    """Store one immutable application version."""
+    body = submission.to_json()
+    row = {
+        "case_id": case_id,
+        "version": submission.version,
+        "body": tx.codec.dump(body, f"submission:{case_id}:{submission.version}"),
+        "body_hash": digest(body),
+        "received_at": tx.now,
+        "actor": actor,
+    }
+    tx.conn.execute(insert(submissions), row)
+
+
+def _parts(submission: Submission) -> list[dict[str, Any]]:
+    return [{"source": part.source, "kind": part.kind, "format": part.format} for part in submission.parts]
+
+
+def submission(tx: Tx, case_id: str, version: int) -> Submission:
+    """One application version as accepted. Raises CaseNotFound."""
+    row = tx.conn.execute(_SUBMISSION, {"of_case": case_id, "of_version": version}).first()
+    if row is None:
+        raise CaseNotFound(f"Case {case_id} has no application version {version}.")
+    return Submission.from_json(tx.codec.load(row.body, f"submission:{case_id}:{version}"))
+
+
+def get(tx: Tx, case_id: str) -> Any:
+    """The case's row. Raises CaseNotFound."""
+    row = tx.conn.execute(_CASE, {"of_case": case_id}).first()
+    if row is None:
+        raise CaseNotFound()
+    return row
+
+
+def set_status(tx: Tx, case_id: str, status: Status, *, problem: str | None = None) -> None:
+    """Move the public status; a closed case keeps the time it closed."""
+    values: dict[str, Any] = {"status": status, "updated_at": tx.now, "problem": problem}
+    if status in CLOSED:
+        values["closed_at"] = tx.now
+    tx.conn.execute(_SET, {"of_case": case_id, **values})
+    trail.append(tx, case_id, "onboarding", "case.status", {"status": status} | ({"problem": problem} if problem else {}))
+
+
+def record(tx: Tx, case_id: str, result: CaseRecord) -> str:
+    """Store what PreOnboarding established and return its hash."""
+    body = result.to_json()
+    values = {
+        "document": tx.codec.dump(body, f"case:{case_id}"),
+        "country": result.application.country,
+        "recommendation": result.recommendation.action,
+        "risk_score": result.risk.score,
+        "risk_level": result.risk.level,
+        "version": result.version,
+        "updated_at": tx.now,
+    }
+    tx.conn.execute(_SET, {"of_case": case_id, **values})
+    return digest(body)
+
+
+def record_of(tx: Tx, row: Any) -> CaseRecord | None:
+    """What PreOnboarding established for this case row, or None before it finished."""
+    return CaseRecord.from_json(tx.codec.load(row.document, f"case:{row.id}")) if row.document else None
+
+
+def listed(tx: Tx, *, filters: Mapping[str, str | None], found: Iterable[str] | None, before: int | None, limit: int) -> Any:
+    """Rows newest first. ``filters`` are equalities by column; ``found`` restricts to these case ids."""
+    query = select(cases).order_by(cases.c.seq.desc()).limit(limit)
+    for name, value in filters.items():
+        if value is not None:
+            query = query.where(cases.c[name] == value)
+    if found is not None:
+        query = query.where(cases.c.id.in_(list(found)))
+    if before is not None:
+        query = query.where(cases.c.seq < before)
+    return tx.conn.execute(query).all()
+
+
+def counts(tx: Tx) -> dict[str, int]:
+    """Cases by status."""
+    return {row[0]: row[1] for row in tx.conn.execute(select(cases.c.status, func.count()).group_by(cases.c.status))}
+
+
+# Work due: the ledger, not the engine, says what should be running.
+
+
+def ask(tx: Tx, case_id: str) -> None:
+    """Something happened that a runner must look at."""
+    values = {"work_asked": cases.c.work_asked + 1, "work_after": None, "attempts": 0}
+    tx.conn.execute(update(cases).where(cases.c.id == case_id).values(values))
+    tx.touched.add(case_id)
+
+
+def due(tx: Tx, limit: int = 1000) -> list[tuple[str, int]]:
+    """Cases with work due now, oldest first, as ``(id, attempts already begun)``."""
+    query = (
+        select(cases.c.id, cases.c.attempts)
+        .where(cases.c.work_asked > cases.c.work_done, cases.c.status != "quarantined")
+        .where(or_(cases.c.work_after.is_(None), cases.c.work_after <= tx.now))
+        .order_by(cases.c.seq)
+        .limit(limit)
+    )
+    return [(row.id, row.attempts) for row in tx.conn.execute(query)]
+
+
+def begin(tx: Tx, case_id: str, limit: int) -> Any | None:
+    """Count an attempt before it runs, so that a case which kills its process is known. None: nothing is due.
+
+    A case that was begun ``limit`` times without finishing a step is set aside instead.
+    """
+    row = get(tx, case_id)
+    if row.work_asked <= row.work_done or row.status == "quarantined":
+        return None
+    if row.attempts >= limit:
+        quarantine(tx, case_id, f"begun {row.attempts} times without finishing a step")
+        return None
+    values: dict[str, Any] = {"attempts": row.attempts + 1, "updated_at": tx.now}
+    if row.status == "received":
+        values["status"] = "processing"
+    tx.conn.execute(_SET, {"of_case": case_id, **values})
+    if row.attempts:
+        trail.append(tx, case_id, "onboarding", "run.resumed", {"attempt": row.attempts + 1})
+    return row
+
+
+def progressed(tx: Tx, case_id: str) -> None:
+    """A step ended: what came before it is not to blame for a later crash."""
+    tx.conn.execute(_SET, {"of_case": case_id, "attempts": 1})
+
+
+def interrupted(tx: Tx, case_id: str) -> None:
+    """We stopped it ourselves, between two steps: the work is still due and nobody is to blame."""
+    tx.conn.execute(_SET, {"of_case": case_id, "attempts": 0})
+
+
+def finish(tx: Tx, case_id: str, asked: int) -> bool:
+    """Everything asked up to ``asked`` was looked at. Returns whether more was asked meanwhile."""
+    tx.conn.execute(_SET, {"of_case": case_id, "work_done": asked, "attempts": 0, "work_after": None})
+    return bool(get(tx, case_id).work_asked > asked)
+
+
+def postpone(tx: Tx, case_id: str, until: str, problem: str) -> None:
+    """The run failed and is to be tried again at ``until``."""
+    tx.conn.execute(_SET, {"of_case": case_id, "work_after": until})
+    trail.append(tx, case_id, "onboarding", "run.failed", {"problem": problem, "again_at": until})
+
+
+def quarantine(tx: Tx, case_id: str, problem: str) -> None:
+    """Set the case aside: an operator looks at it, the others go on."""
+    if get(tx, case_id).status != "quarantined":
+        set_status(tx, case_id, "quarantined", problem=problem)
+
+
+def release(tx: Tx, case_id: str, actor: str) -> None:
+    """Take the case out of quarantine and try again from where it stands."""
+    values = {"status": "processing", "problem": None, "updated_at": tx.now}
+    tx.conn.execute(_SET, {"of_case": case_id, **values})
+    trail.append(tx, case_id, actor, "case.released", {})
+    ask(tx, case_id)
+
+
+def next_version(tx: Tx, case_id: str, version: int) -> None:
+    tx.conn.execute(_SET, {"of_case": case_id, "version": version, "updated_at": tx.now})
+
+
+def withdraw(tx: Tx, case_id: str, actor: str) -> None:
+    """Note that the case is to end at its next wait."""
+    tx.conn.execute(_SET, {"of_case": case_id, "withdrawn_by": actor})
+
+
+# Look-ups by keyed hash: duplicates, shared accounts, and search. No value stands in the clear.
+
+
+def index(tx: Tx, case_id: str, keys: Iterable[str]) -> None:
+    """Add look-up keys (already hashed) of the case."""
+    standing = set(tx.conn.scalars(select(match_keys.c.key_hash).where(match_keys.c.case_id == case_id)))
+    new = [{"key_hash": key, "case_id": case_id} for key in dict.fromkeys(keys) if key not in standing]
+    if new:
+        tx.conn.execute(insert(match_keys), new)
+
+
+def earlier_matches(tx: Tx, case_id: str, keys: Iterable[str], limit: int = 200) -> list[Any]:
+    """Index the case under ``keys`` and return rows of cases known before it that share any, oldest first.
+
+    One transaction for both, and a standing order: of two that look alike at least one is told, and always the same.
+    """
+    wanted = list(dict.fromkeys(keys))
+    if tx.conn.dialect.name == "postgresql":
+        tx.conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7301946251)")
+    if tx.conn.execute(select(match_order.c.seq).where(match_order.c.case_id == case_id)).first() is None:
+        tx.conn.execute(insert(match_order), {"case_id": case_id})
+    index(tx, case_id, wanted)
+    mine = select(match_order.c.seq).where(match_order.c.case_id == case_id).scalar_subquery()
+    found = select(match_keys.c.case_id).where(match_keys.c.key_hash.in_(wanted)).distinct()
+    query = (
+        select(cases)
+        .join(match_order, match_order.c.case_id == cases.c.id)
+        .where(cases.c.id.in_(found), match_order.c.seq < mine)
+        .order_by(match_order.c.seq)
+        .limit(limit)
+    )
+    return list(tx.conn.execute(query))
+
+
+def all_matching(tx: Tx, keys: list[str], limit: int = 500) -> list[str]:
+    """Ids of cases that carry every one of ``keys``."""
+    query = (
+        select(match_keys.c.case_id)
+        .where(match_keys.c.key_hash.in_(keys))
+        .group_by(match_keys.c.case_id)
+        .having(func.count() == len(set(keys)))
+        .limit(limit)
+    )
+    return list(tx.conn.scalars(query))

@@ -1,0 +1,105 @@
+"""Outside effects: one row per business key, written before the call and completed after it."""
+
+from typing import Any, Final
+
+from sqlalchemy import bindparam, insert, select, update
+
+from checkpoints import audit as trail
+from checkpoints.database import Tx
+from checkpoints.schema import effects
+
+_BY_KEY = select(effects).where(effects.c.key == bindparam("of_key"))
+_OF_CASE = select(effects).where(effects.c.case_id == bindparam("of_case")).order_by(effects.c.service, effects.c.round)
+
+
+def key_of(case_id: str, service: str, version: int, round_: int) -> str:
+    """The business key: the same on every retry, never derived from a task or checkpoint id."""
+    return f"{case_id}:{service}:v{version}:r{round_}"
+
+
+UNDONE: Final = frozenset({"refused", "cancelled", "absent"})
+"""Nothing of it stands at the service: a new round may ask under a new key. Anything else keeps its key."""
+
+
+def intend(tx: Tx, case_id: str, service: str, version: int, round_: int, request_hash: str) -> dict[str, Any]:
+    """Commit the intent before any call. Returns the row as it stands: another status means it went further before.
+
+    In a later round an effect whose outcome is not known to be undone is taken up again under its old key: a second
+    key for it could make a second activation.
+    """
+    mine = [row for row in of_case(tx, case_id) if (row["service"], row["version"]) == (service, version)]
+    last = mine[-1] if mine else None
+    if last is not None and last["round"] == round_:
+        return last
+    if last is not None and last["status"] not in UNDONE:
+        return _take_up(tx, last, round_)
+    row = {
+        "key": key_of(case_id, service, version, round_),
+        "case_id": case_id,
+        "service": service,
+        "version": version,
+        "round": round_,
+        "status": "intent",
+        "reference": None,
+        "attempts": 0,
+        "request_hash": request_hash,
+        "detail": None,
+        "created_at": tx.now,
+        "updated_at": tx.now,
+    }
+    tx.conn.execute(insert(effects), row)
+    trail.append(tx, case_id, "onboarding", "activation.intended", {"service": service, "key": row["key"]})
+    return row
+
+
+def _take_up(tx: Tx, row: dict[str, Any], round_: int) -> dict[str, Any]:
+    status = "active" if row["status"] in ("active", "cancel_refused") else "intent"
+    values = {"round": round_, "status": status, "created_at": tx.now, "updated_at": tx.now}
+    tx.conn.execute(update(effects).where(effects.c.key == row["key"]), values)
+    data = {"service": row["service"], "key": row["key"], "round": round_, "status": status}
+    trail.append(tx, row["case_id"], "onboarding", "activation.taken_up", data)
+    return row | values
+
+
+def find(tx: Tx, key: str) -> dict[str, Any] | None:
+    row = tx.conn.execute(_BY_KEY, {"of_key": key}).first()
+    return dict(row._mapping) if row else None
+
+
+def of_case(tx: Tx, case_id: str) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in tx.conn.execute(_OF_CASE, {"of_case": case_id})]
+
+
+def attempt(tx: Tx, key: str) -> None:
+    """Count one call, before it is made: after a crash it is known that the service may have been asked."""
+    tx.conn.execute(update(effects).where(effects.c.key == key).values(attempts=effects.c.attempts + 1))
+
+
+def attempted(tx: Tx, key: str, outcome: str) -> None:
+    """Tell what came of the last call."""
+    row = find(tx, key)
+    if row is not None:
+        data = {"service": row["service"], "key": key, "attempt": row["attempts"], "outcome": outcome}
+        trail.append(tx, row["case_id"], "onboarding", "activation.attempt", data)
+
+
+def settle(tx: Tx, key: str, status: str, *, reference: str | None = None, detail: str | None = None) -> str:
+    """Record how it ended and return that: ``active``, ``refused``, ``unavailable``, ``cancelled``,
+
+    ``cancel_refused`` or ``absent`` (the service knows nothing of it, so there was nothing to undo).
+    """
+    row = find(tx, key)
+    if row is None:
+        raise KeyError(key)
+    if row["status"] == status and row["detail"] == detail:
+        return status
+    values = {
+        "status": status,
+        "reference": reference or row["reference"],
+        "detail": detail[:500] if detail else None,
+        "updated_at": tx.now,
+    }
+    tx.conn.execute(update(effects).where(effects.c.key == key), values)
+    data = {"service": row["service"], "key": key, "reference": values["reference"], "detail": values["detail"]}
+    trail.append(tx, row["case_id"], "onboarding", f"activation.{status}", data)
+    return status

@@ -1,0 +1,86 @@
+"""Letters: one row per (case, kind, round, recipient), written with what they tell of, sent later, one Message-ID each."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Row, insert, select, update
+
+from checkpoints import audit as trail
+from checkpoints.database import Tx, stamp
+from checkpoints.documents import digest
+from checkpoints.schema import letters
+
+LEASE: Final = timedelta(minutes=2)
+"""How long a letter taken for sending is left alone before somebody else may take it."""
+
+
+def queue(
+    tx: Tx, case_id: str, kind: str, round_: int, recipient: str, body: dict[str, Any], *, review_id: str | None = None
+) -> bool:
+    """Queue one letter; False when it is there already. ``body`` is ``{subject, text, html}`` with link markers."""
+    recipient_hash = digest(recipient.casefold())
+    message_id = f"{digest(['letter', case_id, kind, round_, recipient_hash])[:32]}@onboard"
+    if tx.conn.execute(select(letters.c.kind).where(letters.c.message_id == message_id)).first():
+        return False
+    row = {
+        "message_id": message_id,
+        "case_id": case_id,
+        "kind": kind,
+        "round": round_,
+        "recipient_hash": recipient_hash,
+        "review_id": review_id,
+        "body": tx.codec.dump(body | {"recipient": recipient}, f"letter:{message_id}"),
+        "status": "queued",
+        "created_at": tx.now,
+        "next_at": tx.now,
+    }
+    tx.conn.execute(insert(letters), row)
+    trail.append(tx, case_id, "onboarding", "letter.queued", {"kind": kind, "round": round_, "message_id": message_id})
+    return True
+
+
+def take(tx: Tx, limit: int = 50) -> list[Row[Any]]:
+    """Letters to send now, taken for a while: a crash between sending and marking leaves them to be taken again."""
+    due = select(letters).where(letters.c.status == "queued", letters.c.next_at <= tx.now).order_by(letters.c.next_at)
+    rows = list(tx.conn.execute(due.limit(limit).with_for_update(skip_locked=True)))
+    later = stamp(datetime.fromisoformat(tx.now) + LEASE)
+    for row in rows:
+        values = {"attempts": row.attempts + 1, "next_at": later}
+        tx.conn.execute(update(letters).where(letters.c.message_id == row.message_id), values)
+    return rows
+
+
+def body_of(tx: Tx, row: Row[Any]) -> dict[str, Any]:
+    body: dict[str, Any] = tx.codec.load(row.body, f"letter:{row.message_id}")
+    return body
+
+
+def sent(tx: Tx, row: Row[Any], how: str) -> None:
+    """``how`` is ``sent`` (a server took it) or ``kept`` (written as a file, no server configured)."""
+    values = {"status": how, "sent_at": tx.now, "problem": None}
+    changed = tx.conn.execute(
+        update(letters).where(letters.c.message_id == row.message_id, letters.c.status == "queued"), values
+    )
+    if changed.rowcount:
+        trail.append(tx, row.case_id, "onboarding", f"letter.{how}", {"kind": row.kind, "message_id": row.message_id})
+
+
+def failed(tx: Tx, row: Row[Any], problem: str, again_at: datetime | None) -> None:
+    """Try again at ``again_at``; None: the recipient was refused for good."""
+    values = {"problem": problem[:300], "status": "queued" if again_at else "refused"}
+    if again_at:
+        values["next_at"] = stamp(again_at)
+    tx.conn.execute(update(letters).where(letters.c.message_id == row.message_id), values)
+    if again_at is None or row.attempts == 0:
+        data = {"kind": row.kind, "message_id": row.message_id, "problem": problem[:300]}
+        trail.append(tx, row.case_id, "onboarding", "letter.delayed" if again_at else "letter.refused", data)
+
+
+def oldest_queued(tx: Tx) -> str | None:
+    """When the oldest letter still waiting was written, for the age metric."""
+    query = select(letters.c.created_at).where(letters.c.status == "queued").order_by(letters.c.created_at).limit(1)
+    return tx.conn.execute(query).scalar_one_or_none()
+
+
+def of_case(tx: Tx, case_id: str) -> list[Row[Any]]:
+    return list(tx.conn.execute(select(letters).where(letters.c.case_id == case_id).order_by(letters.c.created_at)))

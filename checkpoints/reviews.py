@@ -1,0 +1,188 @@
+"""Waits and what ended them: one decision per review, the first writer wins, and whoever comes later is told."""
+
+from typing import Any, Final
+
+from sqlalchemy import Row, bindparam, exists, func, insert, literal, select, update
+
+from checkpoints import audit as trail
+from checkpoints import cases
+from checkpoints.database import Tx
+from checkpoints.documents import digest
+from checkpoints.schema import decisions, links, reviews
+from onboarding.case import STATUS_OF_STAGE, CaseRecord, Channel, Stage
+from onboarding.errors import AlreadyDecided, CaseChanged, FourEyes, NotWaiting
+
+SUPERSEDING: Final = ("amended",)
+"""Actions that ended a review because the case itself changed."""
+
+_WAITING = select(reviews).where(reviews.c.case_id == bindparam("of_case"), reviews.c.status == "waiting")
+_REVIEW = select(reviews).where(reviews.c.id == bindparam("of_review"))
+_DECISION = select(decisions).where(decisions.c.review_id == bindparam("of_review"))
+_DECISIONS = select(decisions).where(decisions.c.case_id == bindparam("of_case")).order_by(decisions.c.at)
+
+
+def review_id(case_id: str, stage: Stage, round_: int) -> str:
+    """Derived from the business key, so a node that runs twice opens one review."""
+    return digest(["review", case_id, stage, round_])[:32]
+
+
+def next_round(tx: Tx, case_id: str, stage: Stage) -> int:
+    query = select(func.count()).where(reviews.c.case_id == case_id, reviews.c.stage == stage)
+    return int(tx.conn.execute(query).scalar_one()) + 1
+
+
+def open_wait(
+    tx: Tx,
+    case_id: str,
+    stage: Stage,
+    *,
+    version: int,
+    shown: dict[str, Any],
+    second_required: bool = False,
+    due_at: str | None = None,
+) -> tuple[str, bool]:
+    """Open what the case now waits for and set its status; returns ``(review id, whether it is new)``.
+
+    Run again by a node that was interrupted by a crash, it finds the wait it opened before.
+    """
+    standing = waiting(tx, case_id)
+    if standing is not None and standing.stage == stage:
+        return standing.id, False
+    round_ = next_round(tx, case_id, stage)
+    id_ = review_id(case_id, stage, round_)
+    row = {
+        "id": id_,
+        "case_id": case_id,
+        "stage": stage,
+        "round": round_,
+        "version": version,
+        "status": "waiting",
+        "shown": tx.codec.dump(shown, f"review:{id_}"),
+        "shown_hash": digest(shown),
+        "second_required": second_required,
+        "opened_at": tx.now,
+        "due_at": due_at,
+    }
+    tx.conn.execute(insert(reviews), row)
+    data = {"review_id": id_, "stage": stage, "round": round_, "version": version, "shown_hash": row["shown_hash"]}
+    trail.append(tx, case_id, "onboarding", "wait.opened", data | {"due_at": due_at})
+    cases.set_status(tx, case_id, STATUS_OF_STAGE[stage])
+    return id_, True
+
+
+def waiting(tx: Tx, case_id: str) -> Row[Any] | None:
+    """The one thing the case waits for, or None."""
+    return tx.conn.execute(_WAITING, {"of_case": case_id}).first()
+
+
+def find(tx: Tx, id_: str) -> Row[Any] | None:
+    return tx.conn.execute(_REVIEW, {"of_review": id_}).first()
+
+
+def shown(tx: Tx, row: Row[Any]) -> dict[str, Any]:
+    """What was on the page when this review was opened."""
+    document: dict[str, Any] = tx.codec.load(row.shown, f"review:{row.id}")
+    return document
+
+
+def decision_on(tx: Tx, id_: str) -> Row[Any] | None:
+    return tx.conn.execute(_DECISION, {"of_review": id_}).first()
+
+
+def decisions_of(tx: Tx, case_id: str) -> list[Row[Any]]:
+    return list(tx.conn.execute(_DECISIONS, {"of_case": case_id}))
+
+
+def body_of(tx: Tx, row: Row[Any]) -> dict[str, Any]:
+    document: dict[str, Any] = tx.codec.load(row.body, f"decision:{row.review_id}")
+    return document
+
+
+def decide(tx: Tx, review: Row[Any], action: str, *, actor: str, channel: Channel, body: dict[str, Any]) -> bool:
+    """Record what ends the wait. True when this call recorded it, False when it was recorded before by the same.
+
+    Raises AlreadyDecided naming the standing decision, CaseChanged when the case moved on, FourEyes when this person
+    approved before.
+    """
+    fingerprint = digest([action, body])
+    row = {
+        "review_id": review.id,
+        "case_id": review.case_id,
+        "stage": review.stage,
+        "version": review.version,
+        "action": action,
+        "actor": actor,
+        "channel": channel,
+        "shown_hash": review.shown_hash,
+        "body": tx.codec.dump(body, f"decision:{review.id}"),
+        "body_hash": fingerprint,
+        "at": tx.now,
+    }
+    if standing := decision_on(tx, review.id):
+        return _again(standing, actor, fingerprint)
+    if review.status != "waiting":
+        raise NotWaiting()
+    if not _insert(tx, row):
+        if standing := decision_on(tx, review.id):
+            return _again(standing, actor, fingerprint)
+        raise FourEyes()
+    tx.conn.execute(update(reviews).where(reviews.c.id == review.id), {"status": "decided"})
+    tx.conn.execute(update(links).where(links.c.review_id == review.id, links.c.used_at.is_(None)), {"used_at": tx.now})
+    told = {key: body[key] for key in ("reason_codes",) if body.get(key)}
+    data = {"review_id": review.id, "stage": review.stage, "action": action, "channel": channel, "version": review.version}
+    trail.append(tx, review.case_id, actor, "decision.recorded", data | told | {"shown_hash": review.shown_hash})
+    cases.ask(tx, review.case_id)
+    return True
+
+
+def _insert(tx: Tx, row: dict[str, Any]) -> bool:
+    """Insert unless this review has a decision, or (second review) this actor approved this version or submitted it."""
+    taken = exists().where(decisions.c.review_id == row["review_id"])
+    approved_before = exists().where(
+        decisions.c.case_id == row["case_id"],
+        decisions.c.version == row["version"],
+        decisions.c.action == "approve",
+        decisions.c.actor == row["actor"],
+        literal(row["stage"]) == "second_review",
+        literal(row["action"]) == "approve",
+    )
+    values = select(*(literal(value, decisions.c[name].type).label(name) for name, value in row.items()))
+    query = insert(decisions).from_select(list(row), values.where(~taken, ~approved_before))
+    return bool(tx.conn.execute(query).rowcount)
+
+
+def _again(standing: Row[Any], actor: str, fingerprint: str) -> bool:
+    if standing.actor == actor and standing.body_hash == fingerprint:
+        return False
+    if standing.action in SUPERSEDING:
+        raise CaseChanged()
+    decision = {"action": standing.action, "actor": standing.actor, "at": standing.at, "review_id": standing.review_id}
+    raise AlreadyDecided(decision=decision)
+
+
+def approved_record(tx: Tx, case_id: str, version: int) -> tuple[CaseRecord, str] | None:
+    """The gate: the record that the recorded decisions approve, and its hash; None when they do not suffice.
+
+    Sufficient is an approval of the newest review of this version, and where that review demanded a second person,
+    an approval of a second review by somebody else, both bound to the same hash.
+    """
+    made = [row for row in decisions_of(tx, case_id) if row.version == version and row.action == "approve"]
+    first = [row for row in made if row.stage == "review"]
+    if not first:
+        return None
+    review = find(tx, first[-1].review_id)
+    if review is None or review.shown_hash != first[-1].shown_hash:
+        return None
+    second = [row for row in made if row.stage == "second_review" and row.shown_hash == review.shown_hash]
+    if review.second_required and not any(row.actor != first[-1].actor for row in second):
+        return None
+    document = shown(tx, review)
+    if digest(document) != review.shown_hash:
+        return None
+    return CaseRecord.from_json(document), review.shown_hash
+
+
+def overdue(tx: Tx, stage: Stage) -> list[Row[Any]]:
+    """Waits of a stage whose due time has come."""
+    query = select(reviews).where(reviews.c.status == "waiting", reviews.c.stage == stage, reviews.c.due_at <= tx.now)
+    return list(tx.conn.execute(query))

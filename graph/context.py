@@ -1,0 +1,45 @@
+"""What a run is given: everything real, built in ``graph/wiring.py``, frozen, passed on every call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.tools import BaseTool
+
+from checkpoints.database import Database
+from checkpoints.lookup import Lookup
+from onboarding.policy import Policy
+from onboarding.screening import Watchlist
+from onboarding.settings import Settings
+
+
+class Clock(Protocol):
+    def __call__(self) -> datetime: ...
+
+
+class Observer(Protocol):
+    """Told of each step as it ends, after the audit trail was."""
+
+    def step(self, name: str, seconds: float, outcome: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """``services`` maps tool names (``activate_svc1``, ``lookup_svc1``, ``cancel_svc1``, …) to LangChain tools."""
+
+    settings: Settings
+    db: Database
+    lookup: Lookup
+    policy: Policy
+    watchlist: Watchlist
+    services: Mapping[str, BaseTool]
+    clock: Clock
+    observer: Observer
+    model: BaseChatModel | None = None
+
+    async def tool(self, name: str, **arguments: Any) -> Any:
+        """Call one tool. Arguments a model is never offered (callbacks) go straight to its function."""
+        call = getattr(self.services[name], "coroutine")  # noqa: B009 - BaseTool does not declare it
+        return await call(**arguments)

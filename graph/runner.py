@@ -1,0 +1,148 @@
+"""One verb moves a case: ``advance``. Idempotent: called once, twice or after a crash it does the one right thing."""
+
+import asyncio
+import logging
+import weakref
+from datetime import timedelta
+from typing import Any, Final
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
+from langgraph.types import Command  # noqa: TID251 - this is the runner: the one place that resumes
+
+from checkpoints import cases, reviews
+from checkpoints.database import Tx, stamp
+from graph.builder import Graph
+from graph.context import Context
+from graph.state import GRAPH_VERSION, Started
+from onboarding import faults
+from onboarding.case import CLOSED
+from onboarding.decision import Resolution
+from onboarding.errors import GateRefused, StorageUnavailable, TamperedRecord, UnknownGraphVersion
+
+KNOWN_VERSIONS: Final = frozenset({GRAPH_VERSION})
+STEPS_A_RUN: Final = 60
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 60.0
+_SET_ASIDE: Final = (GateRefused, TamperedRecord, UnknownGraphVersion)
+_log = logging.getLogger("onboard.runner")
+
+Input = Started | Command[Any] | None
+NOTHING: Final = object()
+
+
+class Runner:
+    """Advances cases, one runner per case."""
+
+    def __init__(self, graph: Graph, context: Context) -> None:
+        self.graph = graph
+        self.context = context
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._running: dict[str, RunControl] = {}
+        self._draining = False
+
+    def drain(self) -> None:
+        """Let every run stop at its next super-step; nothing new starts."""
+        self._draining = True
+        for control in self._running.values():
+            control.request_drain("SIGTERM")
+
+    async def advance(self, case_id: str) -> None:
+        """Start, continue or resume the case as the ledger says, or do nothing. Raises StorageUnavailable only."""
+        lock = self._locks.setdefault(case_id, asyncio.Lock())
+        async with lock:
+            more = True
+            while more and not self._draining:
+                more = await self._advance(case_id)
+
+    async def _advance(self, case_id: str) -> bool:
+        db, limit = self.context.db, self.context.settings.max_attempts
+        row = await db.write(lambda tx: cases.begin(tx, case_id, limit))
+        if row is None:
+            return False
+        faults.point("run.begun")
+        try:
+            await self._run(row)
+        except GraphDrained:
+            await db.write(lambda tx: cases.interrupted(tx, case_id))
+            return False
+        except StorageUnavailable:
+            raise
+        except _SET_ASIDE as error:
+            problem = f"{error.code}: {error.detail}"
+            await db.write(lambda tx: cases.quarantine(tx, case_id, problem))
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever it is, the case is tried again and then set aside
+            await self._failed(case_id, row.attempts + 1, error)
+            return False
+        faults.point("run.ended")
+        return await db.write(lambda tx: cases.finish(tx, case_id, row.work_asked))
+
+    async def _failed(self, case_id: str, attempt: int, error: Exception) -> None:
+        ctx, problem = self.context, type(error).__name__
+        _log.warning("run failed", extra={"case_id": case_id, "attempt": attempt}, exc_info=error)
+        again = stamp(ctx.clock() + timedelta(seconds=min(LONGEST_WAIT, FIRST_WAIT * 4 ** (attempt - 1))))
+        if attempt >= ctx.settings.max_attempts:
+            await ctx.db.write(lambda tx: cases.quarantine(tx, case_id, f"failed {attempt} times: {problem}"))
+        else:
+            await ctx.db.write(lambda tx: cases.postpone(tx, case_id, again, problem))
+
+    async def _run(self, row: Any) -> None:
+        config: RunnableConfig = {"configurable": {"thread_id": row.id}, "recursion_limit": STEPS_A_RUN}
+        what = await self._input(row, config)
+        if what is NOTHING:
+            return
+        control = self._running[row.id] = RunControl()
+        if self._draining:
+            control.request_drain("SIGTERM")
+        faults.point("resume.before")
+        try:
+            await self.graph.ainvoke(
+                what,  # type: ignore[arg-type]
+                config,
+                context=self.context,
+                durability="async",
+                control=control,
+            )
+        finally:
+            self._running.pop(row.id, None)
+
+    async def _input(self, row: Any, config: RunnableConfig) -> object:
+        """What the graph is to be called with: the start, a resume by interrupt id, None to continue, or NOTHING."""
+        if row.graph_version not in KNOWN_VERSIONS:
+            raise UnknownGraphVersion()
+        start = Started(case_id=row.id, graph_version=GRAPH_VERSION, version=row.version)
+        if row.status == "received" and row.attempts == 0:
+            return start
+        snapshot = await self.graph.aget_state(config)
+        if snapshot.created_at is None:
+            return start
+        if snapshot.interrupts:
+            return await self._resume(row.id, snapshot.interrupts)
+        if not snapshot.next and row.status in CLOSED:
+            return NOTHING
+        return None
+
+    async def _resume(self, case_id: str, interrupts: tuple[Any, ...]) -> object:
+        """Answer the waits whose decision is recorded, each by its own id."""
+        answers: dict[str, Any] = {}
+        for pending in interrupts:
+            review_id = pending.value["review_id"]
+            resolution = await self.context.db.read(lambda tx, id_=review_id: _resolution(tx, case_id, id_))
+            if resolution is not None:
+                answers[pending.id] = resolution.to_json()
+        return Command(resume=answers) if answers else NOTHING
+
+
+def _resolution(tx: Tx, case_id: str, review_id: str) -> Resolution | None:
+    row = reviews.decision_on(tx, review_id)
+    if row is None or row.case_id != case_id:
+        return None
+    return Resolution(
+        review_id=review_id,
+        action=row.action,
+        actor=row.actor,
+        channel=row.channel,
+        version=reviews.body_of(tx, row).get("version"),
+    )

@@ -1,0 +1,133 @@
+"""The case as everybody outside sees it: the public shape, its statuses, stages and actions."""
+
+from typing import Final, Literal
+
+from pydantic import Field, JsonValue
+
+from onboarding.application import Application
+from onboarding.assessment import ModelUse, Recommendation, Requirement, Risk, ScreeningHit
+from onboarding.finding import Finding
+from onboarding.model import Value
+from onboarding.reading.result import FieldSource
+
+Status = Literal[
+    "received",
+    "processing",
+    "in_review",
+    "awaiting_information",
+    "activating",
+    "active",
+    "rejected",
+    "activation_failed",
+    "withdrawn",
+    "expired",
+    "quarantined",
+]
+CLOSED: Final[frozenset[str]] = frozenset({"active", "rejected", "activation_failed", "withdrawn", "expired"})
+
+Stage = Literal["review", "second_review", "activation", "information", "service"]
+"""What a case waits for. The first three are reviews by a person; ``information`` waits for the merchant and
+``service`` for the clock (an outside service that did not answer is asked again later)."""
+
+Action = Literal["approve", "reject", "request_information", "retry", "give_up"]
+"""What a person can decide. ``retry`` and ``give_up`` belong to stage ``activation``."""
+
+ALLOWED_ACTIONS: Final[dict[str, tuple[Action, ...]]] = {
+    "review": ("approve", "reject", "request_information"),
+    "second_review": ("approve", "reject", "request_information"),
+    "activation": ("retry", "give_up"),
+    "information": (),
+    "service": (),
+}
+STATUS_OF_STAGE: Final[dict[str, Status]] = {
+    "review": "in_review",
+    "second_review": "in_review",
+    "activation": "in_review",
+    "information": "awaiting_information",
+    "service": "activating",
+}
+Channel = Literal["api", "email", "console", "clock"]
+
+
+class CaseRecord(Value):
+    """Everything PreOnboarding established: what a reviewer is shown, and what its hash binds a decision to."""
+
+    version: int
+    application: Application
+    provenance: dict[str, FieldSource] = Field(default_factory=dict)
+    findings: list[Finding] = Field(default_factory=list)
+    missing: list[str] = Field(default_factory=list)
+    recommendation: Recommendation
+    risk: Risk
+    summary: str
+    requirements: list[Requirement] = Field(default_factory=list)
+    screening: list[ScreeningHit] = Field(default_factory=list)
+    model: ModelUse = ModelUse()
+    policy_version: str
+
+
+class ReviewView(Value):
+    id: str
+    stage: Stage
+    round: int
+    allowed_actions: list[Action]
+    second_required: bool = False
+    opened_at: str
+    due_at: str | None = None
+    assignee: str | None = None
+    shown_hash: str
+
+
+class DecisionView(Value):
+    review_id: str
+    stage: Stage
+    action: str
+    actor: str
+    channel: Channel
+    reason_codes: list[str] = Field(default_factory=list)
+    comment: str | None = None
+    corrections: dict[str, JsonValue] = Field(default_factory=dict)
+    at: str
+
+
+class ActivationView(Value):
+    service: Literal["svc1", "svc2"]
+    status: str
+    reference: str | None = None
+    attempts: int
+    round: int
+    detail: str | None = None
+
+
+class Links(Value):
+    self: str
+    events: str
+    checkpoints: str
+    console: str
+
+
+class CaseView(Value):
+    """The public case. ``recommendation``, ``risk`` and ``summary`` are null until PreOnboarding has finished."""
+
+    id: str
+    status: Status
+    submitted_at: str
+    updated_at: str
+    external_ref: str | None = None
+    application_version: int
+    application: Application
+    provenance: dict[str, FieldSource] = Field(default_factory=dict)
+    findings: list[Finding] = Field(default_factory=list)
+    missing: list[str] = Field(default_factory=list)
+    requirements: list[Requirement] = Field(default_factory=list)
+    recommendation: Recommendation | None = None
+    risk: Risk | None = None
+    summary: str | None = None
+    model: ModelUse = ModelUse()
+    policy_version: str | None = None
+    review: ReviewView | None = None
+    decisions: list[DecisionView] = Field(default_factory=list)
+    activations: list[ActivationView] = Field(default_factory=list)
+    problem: str | None = None
+    """Why the case was set aside or waits for an operator, in words; null while all is well."""
+    links: Links

@@ -1,0 +1,65 @@
+"""Named points at which a test kills this process, to see that nothing is lost. Unarmed they do nothing.
+
+``arm("svc1.after_call:2")`` sends SIGKILL to this process the second time that point is passed; ``POINTS`` is every name.
+"""
+
+import os
+import signal
+from typing import Final
+
+STEPS: Final = (
+    "preprocess",
+    "validate",
+    "postprocess",
+    "present",
+    "present_second",
+    "request_information",
+    "authorise",
+    "activate_svc1",
+    "activate_svc2",
+    "settle",
+    "pause",
+    "compensate",
+    "escalate",
+    "welcome",
+    "decline",
+    "close",
+)
+POINTS: Final = (
+    "submit.before_commit",
+    "submit.after_commit",
+    "run.begun",
+    "run.ended",
+    "decision.after_commit",
+    "resume.before",
+    "svc1.before_call",
+    "svc1.after_call",
+    "svc2.before_call",
+    "svc2.after_call",
+    "cancel.before_call",
+    "cancel.after_call",
+    "letter.before_send",
+    "letter.after_send",
+    "commit.before",
+    "commit.after",
+    *(f"{step}.{side}" for step in STEPS for side in ("before", "after")),
+)
+_armed: dict[str, int] = {}
+
+
+def arm(plan: str | None) -> None:
+    """``point:n``: die at the n-th passing of ``point``. Raises ValueError for a point that does not exist."""
+    if not plan:
+        return
+    name, _, count = plan.partition(":")
+    if name not in POINTS:
+        raise ValueError(f"no fault point {name!r}")
+    _armed[name] = int(count or 1)
+
+
+def point(name: str) -> None:
+    """Here a test may kill the process."""
+    if name in _armed:
+        _armed[name] -= 1
+        if _armed[name] <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,79 @@
+"""Every knob, one sentence each. Only entry points read the environment; the rest is handed this frozen model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError
+
+from onboarding.errors import OnboardingError
+from onboarding.model import Value
+
+PREFIX = "ONBOARD_"
+UNPREFIXED = {"openai_api_key": "OPENAI_API_KEY", "openai_base_url": "OPENAI_BASE_URL"}
+
+
+class BadSettings(OnboardingError):
+    """The environment holds a setting that cannot be used."""
+
+    code = "bad_settings"
+
+
+class Settings(Value):
+    """All optional. The environment variable is the name in capitals behind ``ONBOARD_``, but for ``OPENAI_*``."""
+
+    data_dir: Path = Field(default=Path("var"), description="Folder of everything this process keeps.")
+    database_url: str | None = Field(
+        default=None, description="`postgresql://…`; default: the SQLite file in the data folder."
+    )
+    public_url: str = Field(default="http://127.0.0.1:8000", description="Where people reach this service, for links.")
+    secret_key: str | None = Field(default=None, description="Signs links and look-ups; default: made once and kept.")
+    encryption_key: str | None = Field(
+        default=None, description="Key ids and base64 keys (`id:key,id:key`, first is current) that seal what is stored."
+    )
+    svc1_url: str | None = Field(default=None, description="Base URL of SVC1; default: the built-in sandbox.")
+    svc2_url: str | None = Field(default=None, description="Base URL of SVC2; default: the built-in sandbox.")
+    smtp_url: str | None = Field(
+        default=None, description="`smtp://user:pass@host:port` or `smtps://…`; default: letters are kept as files."
+    )
+    mail_from: str = Field(default="onboarding@localhost", description="Sender of every letter.")
+    reviewers: str = Field(default="", description="Addresses, comma-separated, that get approval requests.")
+    watchlist: Path | None = Field(default=None, description="Screening list, JSON lines; default: none is screened.")
+    policy: Path | None = Field(default=None, description="Policy file; default: the built-in policy.")
+    model: str | None = Field(default=None, description="Chat model name; default: the agents work by rules alone.")
+    openai_api_key: str | None = Field(default=None, description="Key of the model endpoint.")
+    openai_base_url: str | None = Field(default=None, description="Base URL of an OpenAI-compatible endpoint.")
+    engine: Literal["local", "prefect"] = Field(default="local", description="What calls `advance`.")
+    concurrency: int = Field(default=16, ge=1, le=1000, description="Cases advanced at once in this process.")
+    sweep_seconds: float = Field(default=2.0, gt=0, description="How often due work, waits and letters are looked for.")
+    review_hours: float = Field(default=48, gt=0, description="Due time of a review.")
+    information_days: float = Field(default=30, gt=0, description="How long a merchant has to answer a request.")
+    link_hours: float = Field(default=72, gt=0, description="How long the links of an approval letter live.")
+    activation_patience_minutes: float = Field(
+        default=60, gt=0, description="How long an unreachable SVC1 or SVC2 is asked again before a person is."
+    )
+    service_deadline_seconds: float = Field(default=60, gt=0, description="Deadline of one call to SVC1 or SVC2.")
+    max_body_bytes: int = Field(default=5_000_000, gt=0, description="Largest request body.")
+    max_attempts: int = Field(default=3, ge=1, description="Tries of one step before the case is set aside.")
+    fault: str | None = Field(default=None, description="Test only: `point:n` kills the process there.")
+
+    @property
+    def database(self) -> str:
+        """The URL that is in force."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'onboard.db'}"
+
+    @property
+    def reviewer_addresses(self) -> list[str]:
+        return [part.strip() for part in self.reviewers.split(",") if part.strip()]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings. Raises BadSettings naming the variable."""
+        names = {name: UNPREFIXED.get(name, PREFIX + name.upper()) for name in cls.model_fields}
+        values = {name: environment[variable] for name, variable in names.items() if environment.get(variable)}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = names.get(str(first["loc"][0]), str(first["loc"][0])) if first["loc"] else "the environment"
+            raise BadSettings(f"{name}: {first['msg']}") from error
