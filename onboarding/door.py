@@ -1,0 +1,204 @@
+"""The door: bytes from outside become parts, or a clear error that names what is wrong. Nothing is stored before."""
+
+import base64
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, NamedTuple
+
+from pydantic import JsonValue
+
+from onboarding.errors import BadInput
+from onboarding.masking import mask_cards
+from onboarding.submission import Part, PartFormat
+
+MAX_DEPTH: Final = 64
+MAX_NODES: Final = 50_000
+MAX_ROWS: Final = 1_000
+DELIMITERS: Final = ",;\t|"
+MEDIA: Final[dict[str, PartFormat]] = {
+    "application/json": "json",
+    "text/plain": "text",
+    "text/csv": "csv",
+    "message/rfc822": "text",
+    "application/pdf": "pdf",
+    "image/png": "image",
+    "image/jpeg": "image",
+}
+
+
+class MalformedInput(BadInput):
+    """The body is not what its content type says."""
+
+    code = "malformed_input"
+
+
+class Row(NamedTuple):
+    """One row of a CSV: its number from 1 (the header not counted), and its part or why it cannot be read."""
+
+    number: int
+    part: Part | None
+    problem: str | None
+
+
+def decode(body: bytes, charset: str | None = None) -> str:
+    """Text from bytes. Raises MalformedInput naming the first bad byte, BadInput for NUL characters."""
+    try:
+        text = body.decode(charset or "utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedInput(f"The body is not valid {charset or 'UTF-8'} at byte {error.start}.") from error
+    except LookupError as error:
+        raise MalformedInput(f"The charset {charset!r} is not known.") from error
+    if "\x00" in text:
+        raise BadInput("The body contains a NUL character.")
+    if not text.strip():
+        raise BadInput("The body is empty.")
+    return text
+
+
+def json_value(body: bytes) -> JsonValue:
+    """A JSON document whose keys are unique and whose numbers are kept as written.
+
+    Raises MalformedInput (not JSON, too deep) or BadInput naming the path (duplicate key, NUL, lone surrogate).
+    """
+    text = decode(body).removeprefix("\ufeff")
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_int=_integer, parse_float=_decimal, parse_constant=_refuse
+        )
+    except RecursionError as error:
+        raise MalformedInput(f"The JSON is nested more than {MAX_DEPTH} levels deep.") from error
+    except json.JSONDecodeError as error:
+        raise MalformedInput(f"Not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+    _inspect(value)
+    return value  # type: ignore[no-any-return]
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise BadInput(f"The key {twice[:100]!r} occurs twice in one object.", field=twice[:100])
+    return document
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= 18 else digits
+
+
+def _decimal(digits: str) -> float | str:
+    value = float(digits)
+    try:
+        exact = Decimal(repr(value)) == Decimal(digits)
+    except InvalidOperation:
+        exact = False
+    return value if exact else digits
+
+
+def _refuse(name: str) -> None:
+    raise MalformedInput(f"Not valid JSON: {name} is no number.")
+
+
+def _inspect(document: JsonValue) -> None:
+    """Walk without recursion: depth, size, and characters no database can keep."""
+    queue: list[tuple[str, JsonValue, int]] = [("", document, 1)]
+    count = 0
+    while queue:
+        path, value, depth = queue.pop()
+        count += 1
+        if depth > MAX_DEPTH:
+            raise MalformedInput(f"The JSON is nested more than {MAX_DEPTH} levels deep.")
+        if count > MAX_NODES:
+            raise BadInput(f"The document has more than {MAX_NODES} values.")
+        if isinstance(value, str):
+            _storable(value, path)
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                _storable(key, path or "a key")
+                queue.append((f"{path}.{key}".lstrip("."), inner, depth + 1))
+        elif isinstance(value, list):
+            queue.extend((f"{path}[{index}]", inner, depth + 1) for index, inner in enumerate(value))
+
+
+def _storable(text: str, path: str) -> None:
+    if "\x00" in text:
+        raise BadInput(f"{path[:200] or 'the value'} contains a NUL character.", field=path[:200])
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise BadInput(f"{path[:200] or 'the value'} contains half a character (a lone surrogate).", field=path[:200])
+
+
+def application_part(body: bytes, media_type: str, charset: str | None = None) -> Part:
+    """The one part of a new JSON or text application. Raises BadInput."""
+    if MEDIA.get(media_type) == "json":
+        value = json_value(body)
+        if not isinstance(value, dict | list) or not value:
+            raise BadInput("The application must be a JSON object, or a list of labelled values.")
+        return make_part(value, "json", media_type=media_type)
+    return make_part(decode(body, charset), MEDIA.get(media_type, "text"), media_type=media_type)
+
+
+def make_part(content: JsonValue, format_: PartFormat, *, source: str = "input", **fields: Any) -> Part:
+    """A part with card numbers masked: no card number goes any further than this line."""
+    masked, places = mask_cards(content) if format_ in ("json", "text", "csv") else (content, [])
+    return Part(
+        source=source,
+        kind=fields.get("kind", "application"),
+        format=format_,
+        content=masked,
+        media_type=fields.get("media_type"),
+        masked_cards=places,
+    )
+
+
+def document_part(name: str, body: bytes, media_type: str) -> Part:
+    """An uploaded document. Raises BadInput for a kind that nobody here reads."""
+    format_ = MEDIA.get(media_type)
+    clean = "".join(char for char in name if unicodedata.category(char)[0] != "C")[:100] or "unnamed"
+    if format_ is None:
+        raise BadInput(f"The document {clean!r} is of a kind that cannot be read ({media_type[:80]}).", field="documents")
+    source = f"document:{clean}"
+    if format_ in ("pdf", "image"):
+        content = base64.b64encode(body).decode("ascii")
+        return make_part(content, format_, source=source, kind="document", media_type=media_type)
+    value = json_value(body) if format_ == "json" else decode(body)
+    return make_part(value, format_, source=source, kind="document", media_type=media_type)
+
+
+def csv_rows(text: str) -> list[Row]:
+    """One part per data row, each with the header line above it. A bad row is reported, the others are read.
+
+    Raises BadInput when there is no header or no row at all.
+    """
+    lines = text.removeprefix("\ufeff")
+    first = lines.lstrip("\r\n").split("\n", 1)[0]
+    delimiter = max(DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    rows: list[Row] = []
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not header:
+                header = cells
+            elif len(rows) >= MAX_ROWS:
+                raise BadInput(f"The CSV has more than {MAX_ROWS} rows; send it in pieces.")
+            else:
+                rows.append(_row(len(rows) + 1, header, cells, delimiter))
+    except csv.Error as error:
+        rows.append(Row(len(rows) + 1, None, f"not valid CSV from line {reader.line_num} on: {error}"))
+    if not rows:
+        raise BadInput("The CSV has no data row under its header.")
+    return rows
+
+
+def _row(number: int, header: Sequence[str], cells: Sequence[str], delimiter: str) -> Row:
+    if len(cells) != len(header):
+        return Row(number, None, f"has {len(cells)} cells where the header has {len(header)}")
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows([header, cells])
+    return Row(number, make_part(out.getvalue(), "csv", media_type="text/csv"), None)
