@@ -1,0 +1,72 @@
+"""The envelope: a letter becomes one e-mail, byte for byte the same every time it is composed."""
+
+import re
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime, parseaddr
+from hashlib import sha256
+from typing import Final
+
+from onboarding.errors import BadInput
+from onboarding.letters.letter import SUBJECT_LIMIT, Letter
+from onboarding.letters.words import one_line
+
+LOCAL: Final = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x20\x7f]{1,64}")
+HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+MESSAGE_ID: Final = re.compile(r"<[A-Za-z0-9._+=-]{1,120}@[A-Za-z0-9.-]{1,120}>")
+
+
+def message_id(*key: str, sender: str) -> str:
+    """The one Message-ID of a letter, from its business key (case, letter, round, recipient): stable, tells nothing."""
+    host = parse_address(sender).domain
+    return f"<{sha256(chr(31).join(key).encode('utf-8', 'surrogatepass')).hexdigest()[:40]}@{host}>"
+
+
+def compose(
+    letter: Letter, *, sender: str, recipient: str, message_id: str, date: datetime, reply_to: str | None = None
+) -> EmailMessage:
+    """Text with an HTML alternative. ``sender`` may be ``Name <address>``; ``date`` must know its zone.
+
+    Raises :class:`BadInput` for an address, Message-ID or date that cannot stand in a header.
+    """
+    if not MESSAGE_ID.fullmatch(message_id):
+        raise BadInput("The Message-ID is not valid.")
+    if date.tzinfo is None:
+        raise BadInput("A letter's date must know its zone.")
+    addresses = [parse_address(sender), parse_address(recipient)]
+    ascii_only = all(address.addr_spec.isascii() for address in addresses)
+    message = EmailMessage(policy=SMTP if ascii_only else SMTPUTF8)
+    message["From"], message["To"] = addresses
+    if reply_to:
+        message["Reply-To"] = parse_address(reply_to)
+    message["Subject"] = one_line(letter.subject, SUBJECT_LIMIT)
+    message["Date"] = format_datetime(date.astimezone(UTC))
+    message["Message-ID"] = message_id
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(letter.text)
+    message.add_alternative(letter.html, subtype="html")
+    message.set_boundary("=_" + sha256(message_id.encode()).hexdigest()[:32])
+    return message
+
+
+def parse_address(text: str) -> Address:
+    """``address`` or ``Name <address>``, the host in ASCII. Raises :class:`BadInput` for anything else.
+
+    Internal hosts (``localhost``, ``mail.internal``) are fine here: whether an address is one of a public mail
+    provider is the application's check, not the envelope's.
+    """
+    if len(text) > 400 or any(char in text for char in "\r\n\0"):
+        raise BadInput("This is not an e-mail address.")
+    shown, spec = parseaddr(text) if "<" in text else ("", text.strip())
+    local, _, host = spec.rpartition("@")
+    try:
+        host = host.lower() if host.isascii() else host.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        host = ""
+    dots_astray = local.startswith(".") or local.endswith(".") or ".." in local
+    if not LOCAL.fullmatch(local) or dots_astray or not HOST.fullmatch(host) or not local.isprintable():
+        raise BadInput("This is not an e-mail address.")
+    return Address(display_name=one_line(shown, 120), username=local, domain=host)

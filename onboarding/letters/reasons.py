@@ -1,0 +1,100 @@
+"""Why an application was declined, in words that may be sent: a fixed sentence for a code, and nothing else.
+
+Never a finding's text, never a word on screening or suspicion (policy section 2). Codes of that kind say only what is
+said when nothing more can be said, so the sentence gives nothing away.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from onboarding.letters.fields import label
+
+AT_MOST: Final = 4
+GENERAL: Final = "After reviewing the whole application we are not able to offer our service to this business."
+IDENTIFIERS: Final = (
+    "The registration, tax or VAT number stated could not be confirmed as a valid number of the business."
+)
+BUSINESS_TYPE: Final = "We do not offer our service for this type of business."
+CONTACT: Final = "The contact details stated could not be used."
+BANK: Final = "The payout account stated could not be confirmed."
+FIGURES: Final = "The expected sales figures stated could not be reconciled with each other."
+OWNERSHIP: Final = "The ownership of the business could not be established from the information provided."
+DATES: Final = "A date stated in the application could not be confirmed."
+DETAILS: Final = "Details stated in the application contradict each other."
+READABLE: Final = "Parts of the application could not be processed in the form in which they were sent."
+INCOMPLETE: Final = "Required information was not provided"
+DUPLICATE: Final = "We already hold an application for this business."
+
+SENTENCE_OF: Final[dict[str, str]] = {
+    # info: never a reason by themselves
+    "NEW_BUSINESS": "The business has not been trading for long enough.",
+    "SCREENING_HIT_DISCOUNTED": GENERAL,
+    "BANK_NOT_IN_REGISTRY": BANK,
+    # warning
+    "DATE_AMBIGUOUS": DATES,
+    "VALUE_INFERRED": FIGURES,
+    "DATE_INVALID": DATES,
+    "EMAIL_INVALID": CONTACT,
+    "EMAIL_FREE_PROVIDER": "We need a contact e-mail address of the business itself.",
+    "PHONE_INVALID": CONTACT,
+    "URL_INVALID": "The website stated could not be used.",
+    "WEBSITE_EMAIL_MISMATCH": CONTACT,
+    "POSTAL_CODE_INVALID": "The business address stated could not be confirmed.",
+    "AMOUNT_INVALID": FIGURES,
+    "MCC_INVALID": "The merchant category code stated is not a valid code.",
+    "REG_COURT_MISSING": IDENTIFIERS,
+    "REG_NUMBER_FORMAT_INVALID": IDENTIFIERS,
+    "BANK_COUNTRY_MISMATCH": BANK,
+    "FIELDS_SWAPPED": DETAILS,
+    "DELIVERY_DELAY_RISK": "The time between payment and delivery is longer than we can support.",
+    "TEXT_OVERSIZE": READABLE,
+    "FIELD_CONFLICT": DETAILS,
+    "MODEL_FAILED": GENERAL,
+    # high
+    "REG_NUMBER_CHECKSUM_FAILED": IDENTIFIERS,
+    "VAT_CHECKSUM_FAILED": IDENTIFIERS,
+    "TAX_ID_INVALID": IDENTIFIERS,
+    "PERSON_ID_INVALID": "An identity number stated for a person could not be confirmed as a valid number.",
+    "ID_MISMATCH_REG_VAT": IDENTIFIERS,
+    "ENTITY_TYPE_REG_MISMATCH": "The legal form and the registration number stated do not belong together.",
+    "IBAN_CHECKSUM_FAILED": BANK,
+    "BANK_ROUTING_INVALID": BANK,
+    "MCC_DESCRIPTION_MISMATCH": "The merchant category stated does not fit the business described.",
+    "VOLUME_INCONSISTENT": FIGURES,
+    "PERSON_UNDER_18": "All owners and officers must be adults.",
+    "OWNERSHIP_SUM_EXCEEDS_100": OWNERSHIP,
+    "OWNERSHIP_CYCLE": OWNERSHIP,
+    "UBO_NOT_RESOLVED": OWNERSHIP,
+    "DUPLICATE_MERCHANT_SUSPECTED": GENERAL,
+    "RELATED_MERCHANT_SHARED_BANK": GENERAL,
+    "SANCTIONS_POSSIBLE_MATCH": GENERAL,
+    "PEP_POSSIBLE_MATCH": GENERAL,
+    "PROMPT_INJECTION_SUSPECTED": GENERAL,
+    "HIDDEN_CHARACTERS": GENERAL,
+    "HOMOGLYPH_MIXED_SCRIPT": GENERAL,
+    "FORMULA_INJECTION": GENERAL,
+    "CARD_DATA_IN_INPUT": GENERAL,
+    # critical
+    "SANCTIONS_STRONG_MATCH": GENERAL,
+    "PROHIBITED_BUSINESS": BUSINESS_TYPE,
+    "PROHIBITED_COUNTRY": "We do not offer our service to businesses incorporated in this country.",
+    # what a reviewer may say beside the findings
+    "BUSINESS_NOT_SUPPORTED": BUSINESS_TYPE,
+    "COUNTRY_NOT_SUPPORTED": "We do not offer our service to businesses incorporated in this country.",
+    "INFORMATION_NOT_PROVIDED": f"{INCOMPLETE}.",
+    "INFORMATION_NOT_CONFIRMED": "Information in the application could not be confirmed.",
+    "DUPLICATE_APPLICATION": DUPLICATE,
+    "OTHER": GENERAL,
+}
+
+
+def sentences(reason_codes: Sequence[str]) -> list[str]:
+    """One to four sentences, each once, the specific ones in the order given; the general one only when alone."""
+    found: dict[str, None] = {}
+    for code in reason_codes:
+        if code.startswith("MISSING:"):
+            found[f"{INCOMPLETE}: {label(code.removeprefix('MISSING:'))}."] = None
+        else:
+            found[SENTENCE_OF.get(code, GENERAL)] = None
+    specific = [sentence for sentence in found if sentence != GENERAL]
+    return specific[:AT_MOST] or [GENERAL]

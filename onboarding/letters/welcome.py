@@ -1,0 +1,16 @@
+"""To the merchant: you are active."""
+
+from collections.abc import Sequence
+
+from onboarding.letters.letter import Block, Facts, Letter, Say, letter
+from onboarding.letters.words import name
+
+
+def welcome(*, case_id: str, legal_name: str | None, references: Sequence[tuple[str, str]] = ()) -> Letter:
+    """``references`` are (service, reference) of what was activated."""
+    blocks: list[Block] = [
+        Say(f"Welcome! The application of {name(legal_name)} was approved and your account is active."),
+        Facts([("Your reference", case_id), *((f"Reference at {service}", value) for service, value in references)]),
+        Say("You need to do nothing more. Please keep these references for any question you may have."),
+    ]
+    return letter(f"Welcome: your account is active ({case_id})", blocks)
