@@ -41,7 +41,7 @@ LEGAL_FORMS: Final = word_set(
     "ood est establishment sdn bhd tbk pt kft zrt nyrt bt sro spol as ks vos bvba srlb sprl cvba cvoa"
 )
 _FORM_JOINTS: Final = frozenset({"de", "z", "o", "oo", "i", "and", "und", "et", "e", "y", "en"})
-_FORM_PREFIXES: Final = word_set("ooo oao zao pao ao pt tov sia uab ip fa firma".split())  # noqa: SIM905
+_FORM_PREFIXES: Final = word_set("ooo oao zao pao ao pt tov sia uab ip fa firma")
 PARTICLES: Final = word_set(
     "al el ul bin bint ibn ben bar de da do dos das del della dello di du la le las los lo van von vom zu zum zur der "
     "den het ter ten y e i of the and und et af av mac st"
