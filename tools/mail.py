@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from hashlib import sha256
@@ -84,13 +85,19 @@ async def send(message: EmailMessage, smtp: Smtp) -> None:
     except (aiosmtplib.SMTPAuthenticationError, aiosmtplib.SMTPSenderRefused) as error:
         raise _unavailable(f"it refused us: {error.code}") from None  # ours to mend; the letter waits
     except aiosmtplib.SMTPNotSupported:
-        if message.policy.utf8:
+        if getattr(message.policy, "utf8", False):
             raise ServiceRefused("The mail server cannot carry this address.", service="smtp", status=553) from None
         raise _unavailable("it does not offer what we demand") from None
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
         raise _unavailable(type(error).__name__) from None
+    else:
+        with suppress(
+            aiosmtplib.SMTPException, OSError, TimeoutError
+        ):  # accepted is accepted: never sent again for this
+            async with asyncio.timeout(smtp.timeout):
+                await client.quit()
     finally:
-        client.close()  # accepted is accepted: no farewell that could fail and make us send it again
+        client.close()
 
 
 def keep(message: EmailMessage, folder: Path) -> Path:
