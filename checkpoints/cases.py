@@ -95,7 +95,9 @@ def set_status(tx: Tx, case_id: str, status: Status, *, problem: str | None = No
     if status in CLOSED:
         values["closed_at"] = tx.now
     tx.conn.execute(_SET, {"of_case": case_id, **values})
-    trail.append(tx, case_id, "onboarding", "case.status", {"status": status} | ({"problem": problem} if problem else {}))
+    trail.append(
+        tx, case_id, "onboarding", "case.status", {"status": status} | ({"problem": problem} if problem else {})
+    )
 
 
 def record(tx: Tx, case_id: str, result: CaseRecord) -> str:
@@ -119,7 +121,9 @@ def record_of(tx: Tx, row: Any) -> CaseRecord | None:
     return CaseRecord.from_json(tx.codec.load(row.document, f"case:{row.id}")) if row.document else None
 
 
-def listed(tx: Tx, *, filters: Mapping[str, str | None], found: Iterable[str] | None, before: int | None, limit: int) -> Any:
+def listed(
+    tx: Tx, *, filters: Mapping[str, str | None], found: Iterable[str] | None, before: int | None, limit: int
+) -> Any:
     """Rows newest first. ``filters`` are equalities by column; ``found`` restricts to these case ids."""
     query = select(cases).order_by(cases.c.seq.desc()).limit(limit)
     for name, value in filters.items():
@@ -258,13 +262,19 @@ def earlier_matches(tx: Tx, case_id: str, keys: Iterable[str], limit: int = 200)
     return list(tx.conn.execute(query))
 
 
-def all_matching(tx: Tx, keys: list[str], limit: int = 500) -> list[str]:
-    """Ids of cases that carry every one of ``keys``."""
+def search(tx: Tx, text: str, terms: list[str], limit: int = 500) -> list[str]:
+    """Ids of cases whose id or reference is ``text``, or that carry every one of the (hashed) ``terms``."""
+    exact = list(
+        tx.conn.scalars(select(cases.c.id).where(or_(cases.c.id == text, cases.c.external_ref == text)).limit(limit))
+    )
+    if not terms:
+        return exact
     query = (
         select(match_keys.c.case_id)
-        .where(match_keys.c.key_hash.in_(keys))
+        .where(match_keys.c.key_hash.in_(terms))
         .group_by(match_keys.c.case_id)
-        .having(func.count() == len(set(keys)))
+        .having(func.count() == len(set(terms)))
+        .order_by(match_keys.c.case_id)
         .limit(limit)
     )
-    return list(tx.conn.scalars(query))
+    return [*exact, *tx.conn.scalars(query)]

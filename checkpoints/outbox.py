@@ -1,4 +1,4 @@
-"""Letters: one row per (case, kind, round, recipient), written with what they tell of, sent later, one Message-ID each."""
+"""Letters: one row per (case, kind, round, recipient), written with what they tell of, sent later under one id."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,12 +14,15 @@ LEASE: Final = timedelta(minutes=2)
 """How long a letter taken for sending is left alone before somebody else may take it."""
 
 
+LetterRow = Row[Any]
+
+
 def queue(
     tx: Tx, case_id: str, kind: str, round_: int, recipient: str, body: dict[str, Any], *, review_id: str | None = None
 ) -> bool:
     """Queue one letter; False when it is there already. ``body`` is ``{subject, text, html}`` with link markers."""
     recipient_hash = digest(recipient.casefold())
-    message_id = f"{digest(['letter', case_id, kind, round_, recipient_hash])[:32]}@onboard"
+    message_id = f"<{digest(['letter', case_id, kind, round_, recipient_hash])[:32]}@onboard.local>"
     if tx.conn.execute(select(letters.c.kind).where(letters.c.message_id == message_id)).first():
         return False
     row = {

@@ -15,6 +15,9 @@ from onboarding.errors import AlreadyDecided, CaseChanged, FourEyes, NotWaiting
 SUPERSEDING: Final = ("amended",)
 """Actions that ended a review because the case itself changed."""
 
+Review = Row[Any]
+"""A row of ``reviews``: ``id, case_id, stage, round, version, status, shown_hash, opened_at, due_at``, …"""
+
 _WAITING = select(reviews).where(reviews.c.case_id == bindparam("of_case"), reviews.c.status == "waiting")
 _REVIEW = select(reviews).where(reviews.c.id == bindparam("of_review"))
 _DECISION = select(decisions).where(decisions.c.review_id == bindparam("of_review"))
@@ -129,7 +132,13 @@ def decide(tx: Tx, review: Row[Any], action: str, *, actor: str, channel: Channe
     tx.conn.execute(update(reviews).where(reviews.c.id == review.id), {"status": "decided"})
     tx.conn.execute(update(links).where(links.c.review_id == review.id, links.c.used_at.is_(None)), {"used_at": tx.now})
     told = {key: body[key] for key in ("reason_codes",) if body.get(key)}
-    data = {"review_id": review.id, "stage": review.stage, "action": action, "channel": channel, "version": review.version}
+    data = {
+        "review_id": review.id,
+        "stage": review.stage,
+        "action": action,
+        "channel": channel,
+        "version": review.version,
+    }
     trail.append(tx, review.case_id, actor, "decision.recorded", data | told | {"shown_hash": review.shown_hash})
     cases.ask(tx, review.case_id)
     return True
@@ -182,7 +191,7 @@ def approved_record(tx: Tx, case_id: str, version: int) -> tuple[CaseRecord, str
     return CaseRecord.from_json(document), review.shown_hash
 
 
-def overdue(tx: Tx, stage: Stage) -> list[Row[Any]]:
+def overdue(stage: Stage, tx: Tx) -> list[Row[Any]]:
     """Waits of a stage whose due time has come."""
     query = select(reviews).where(reviews.c.status == "waiting", reviews.c.stage == stage, reviews.c.due_at <= tx.now)
     return list(tx.conn.execute(query))

@@ -25,7 +25,7 @@ def authorise(tx: Tx, case_id: str, version: int) -> int:
     case = cases.get(tx, case_id)
     if case.status != "activating":
         cases.set_status(tx, case_id, "activating")
-    retries = sum(row.action == "retry" and row.stage == "activation" for row in reviews.decisions_of(tx, case_id))
+    retries: int = sum(row.action == "retry" and row.stage == "activation" for row in reviews.decisions_of(tx, case_id))
     return retries + 1
 
 
@@ -73,7 +73,9 @@ def _intend(
     """The request, the effect's row, and whether the other service has refused so that asking makes no sense."""
     body = {"case_id": case_id, "application_version": version, "merchant": approved(tx, case_id, version)}
     row = effects.intend(tx, case_id, service, version, round_, digest(body))
-    others = (other for other in effects.of_case(tx, case_id) if (other["version"], other["round"]) == (version, round_))
+    others = (
+        other for other in effects.of_case(tx, case_id) if (other["version"], other["round"]) == (version, round_)
+    )
     return body, row, any(other["status"] == "refused" for other in others)
 
 
@@ -128,7 +130,9 @@ async def _undo(ctx: Context, row: dict[str, Any]) -> str:
         faults.point("cancel.after_call")
     except ServiceUnavailable as error:
         detail = error.detail
-        await ctx.db.write(lambda tx: audit.append(tx, row["case_id"], "onboarding", "cancel.failed", {"detail": detail}))
+        await ctx.db.write(
+            lambda tx: audit.append(tx, row["case_id"], "onboarding", "cancel.failed", {"detail": detail})
+        )
         return "unavailable"
     except ServiceRefused as error:
         ending = functools.partial(effects.settle, key=key, status="cancel_refused", detail=error.detail)

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
+from onboarding.matching import match_keys
 
 from agents import postprocessing, preprocessing, validation
 from checkpoints import cases, effects, reviews
@@ -20,7 +21,6 @@ from onboarding.assessment import Assessment, Prior, Validation
 from onboarding.case import CaseRecord, Stage, Status
 from onboarding.decision import Resolution, second_required
 from onboarding.errors import GateRefused
-from onboarding.matching import match_keys
 from onboarding.reading.result import Reading
 
 
@@ -239,12 +239,13 @@ async def escalate(state: Settled, runtime: Runtime[Context]) -> Update:
     ctx, case_id, version = runtime.context, state["case_id"], state["version"]
 
     def open_review(tx: Tx) -> str:
-        shown = {"version": version, "effects": [activation.public(row) for row in effects.of_case(tx, case_id)]}
+        outcomes = [activation.public(row) for row in effects.of_case(tx, case_id)]
+        shown = {"version": version, "effects": outcomes}
         stage: Stage = "activation"
         due = _due(ctx, hours=ctx.settings.review_hours)
         review_id, new = reviews.open_wait(tx, case_id, stage, version=version, shown=shown, due_at=due)
         if new:
-            correspondence.report_activation(tx, ctx, case_id, review_id, shown["effects"])
+            correspondence.report_activation(tx, ctx, case_id, review_id, outcomes)
         return review_id
 
     return {"wait": {"review_id": await ctx.db.write(open_review), "stage": "activation"}}

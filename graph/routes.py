@@ -12,7 +12,7 @@ BOTH: Sequence[Services] = ("activate_svc1", "activate_svc2")
 def after_review(
     state: CaseState,
 ) -> Literal["authorise", "present_second", "preprocess", "request_information", "decline", "close"]:
-    """Where a first review leads. Corrected or amended data is checked anew; a second person is asked where it takes two."""
+    """Where a first review leads: changed data is checked anew; a second person is asked where it takes two."""
     match state["resolution"]["action"]:
         case "approve":
             return "present_second" if state["wait"].get("second_required") else "authorise"

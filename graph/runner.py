@@ -4,7 +4,9 @@ import asyncio
 import logging
 import weakref
 from datetime import timedelta
-from typing import Any, Final
+from enum import Enum, auto
+from functools import partial
+from typing import Any, Final, Literal
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
@@ -28,8 +30,15 @@ LONGEST_WAIT: Final = 60.0
 _SET_ASIDE: Final = (GateRefused, TamperedRecord, UnknownGraphVersion)
 _log = logging.getLogger("onboard.runner")
 
-Input = Started | Command[Any] | None
-NOTHING: Final = object()
+
+class Nothing(Enum):
+    """The case waits for somebody: there is nothing to call the graph with."""
+
+    NOTHING = auto()
+
+
+NOTHING: Final = Nothing.NOTHING
+Input = Started | Command[Any] | None | Literal[Nothing.NOTHING]
 
 
 class Runner:
@@ -91,7 +100,7 @@ class Runner:
     async def _run(self, row: Any) -> None:
         config: RunnableConfig = {"configurable": {"thread_id": row.id}, "recursion_limit": STEPS_A_RUN}
         what = await self._input(row, config)
-        if what is NOTHING:
+        if what is Nothing.NOTHING:
             return
         control = self._running[row.id] = RunControl()
         if self._draining:
@@ -99,7 +108,7 @@ class Runner:
         faults.point("resume.before")
         try:
             await self.graph.ainvoke(
-                what,  # type: ignore[arg-type]
+                what,
                 config,
                 context=self.context,
                 durability="async",
@@ -108,7 +117,7 @@ class Runner:
         finally:
             self._running.pop(row.id, None)
 
-    async def _input(self, row: Any, config: RunnableConfig) -> object:
+    async def _input(self, row: Any, config: RunnableConfig) -> Input:
         """What the graph is to be called with: the start, a resume by interrupt id, None to continue, or NOTHING."""
         if row.graph_version not in KNOWN_VERSIONS:
             raise UnknownGraphVersion()
@@ -124,18 +133,17 @@ class Runner:
             return NOTHING
         return None
 
-    async def _resume(self, case_id: str, interrupts: tuple[Any, ...]) -> object:
+    async def _resume(self, case_id: str, interrupts: tuple[Any, ...]) -> Input:
         """Answer the waits whose decision is recorded, each by its own id."""
         answers: dict[str, Any] = {}
         for pending in interrupts:
-            review_id = pending.value["review_id"]
-            resolution = await self.context.db.read(lambda tx, id_=review_id: _resolution(tx, case_id, id_))
+            resolution = await self.context.db.read(partial(_resolution, case_id, pending.value["review_id"]))
             if resolution is not None:
                 answers[pending.id] = resolution.to_json()
         return Command(resume=answers) if answers else NOTHING
 
 
-def _resolution(tx: Tx, case_id: str, review_id: str) -> Resolution | None:
+def _resolution(case_id: str, review_id: str, tx: Tx) -> Resolution | None:
     row = reviews.decision_on(tx, review_id)
     if row is None or row.case_id != case_id:
         return None

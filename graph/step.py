@@ -1,9 +1,10 @@
 """What every working node gets around it: fault points, its event in the trail, its duration in the metrics."""
 
 import functools
+import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, cast
 
 from langgraph.runtime import Runtime
 
@@ -12,30 +13,32 @@ from checkpoints.database import Tx
 from graph.context import Context
 from onboarding import faults
 
-S = TypeVar("S")
+P = ParamSpec("P")
 Update = dict[str, Any]
-Node = Callable[[S, Runtime[Context]], Awaitable[Update]]
 
 
-def step(node: Node[S]) -> Node[S]:
+def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]:
     """Observe ``node``. Its event is queued before the checkpoint that completes it, so the trail is never behind."""
     name = node.__name__
 
     @functools.wraps(node)
-    async def observed(state: S, runtime: Runtime[Context]) -> Update:
+    async def observed(*args: P.args, **kwargs: P.kwargs) -> Update:
         faults.point(f"{name}.before")
+        bound = signature.bind(*args, **kwargs).arguments
+        state, runtime = bound["state"], cast(Runtime[Context], bound["runtime"])
         started, context = time.perf_counter(), runtime.context
         try:
-            update = await node(state, runtime)
+            update = await node(*args, **kwargs)
         except Exception as error:
             context.observer.step(name, time.perf_counter() - started, type(error).__name__)
             raise
         seconds = time.perf_counter() - started
         context.observer.step(name, seconds, "ok")
-        context.db.post(functools.partial(_ended, state["case_id"], name, seconds, _attempt(runtime)))  # type: ignore[index]
+        context.db.post(functools.partial(_ended, state["case_id"], name, seconds, _attempt(runtime)))
         faults.point(f"{name}.after")
         return update
 
+    signature = inspect.signature(node)
     return observed
 
 
@@ -44,5 +47,7 @@ def _attempt(runtime: Runtime[Context]) -> int:
 
 
 def _ended(case_id: str, name: str, seconds: float, attempt: int, tx: Tx) -> None:
-    audit.append(tx, case_id, "onboarding", "step.ended", {"step": name, "ms": round(seconds * 1000), "attempt": attempt})
+    audit.append(
+        tx, case_id, "onboarding", "step.ended", {"step": name, "ms": round(seconds * 1000), "attempt": attempt}
+    )
     cases.progressed(tx, case_id)

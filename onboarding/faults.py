@@ -1,6 +1,6 @@
 """Named points at which a test kills this process, to see that nothing is lost. Unarmed they do nothing.
 
-``arm("svc1.after_call:2")`` sends SIGKILL to this process the second time that point is passed; ``POINTS`` is every name.
+``arm("svc1.after_call:2")`` sends SIGKILL to this process the second time that point is passed.
 """
 
 import os

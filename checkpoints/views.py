@@ -1,0 +1,98 @@
+"""The case as the public sees it, put together from the ledger."""
+
+from typing import Any
+
+from checkpoints import cases, effects, reviews
+from checkpoints.database import Tx
+from onboarding.application import Application
+from onboarding.assessment import ModelUse
+from onboarding.case import ALLOWED_ACTIONS, ActivationView, CaseView, DecisionView, Links, ReviewView
+
+
+def view(tx: Tx, row: Any) -> CaseView:
+    """The public case of one row."""
+    record = cases.record_of(tx, row)
+    return CaseView(
+        id=row.id,
+        status=row.status,
+        submitted_at=row.submitted_at,
+        updated_at=row.updated_at,
+        external_ref=row.external_ref,
+        application_version=row.version,
+        application=record.application if record else Application(),
+        provenance=record.provenance if record else {},
+        findings=record.findings if record else [],
+        missing=record.missing if record else [],
+        requirements=record.requirements if record else [],
+        recommendation=record.recommendation if record else None,
+        risk=record.risk if record else None,
+        summary=record.summary if record else None,
+        model=record.model if record else ModelUse(),
+        policy_version=record.policy_version if record else None,
+        review=review_view(tx, row),
+        decisions=[decision_view(tx, made) for made in reviews.decisions_of(tx, row.id) if made.channel != "clock"],
+        activations=_activations(tx, row),
+        problem=row.problem,
+        links=links(row.id),
+    )
+
+
+def fresh(tx: Tx, row: Any) -> CaseView:
+    """A case that was accepted in this very transaction: nothing else can be known of it yet."""
+    return CaseView(
+        id=row.id,
+        status=row.status,
+        submitted_at=row.submitted_at,
+        updated_at=row.updated_at,
+        external_ref=row.external_ref,
+        application_version=row.version,
+        application=Application(),
+        links=links(row.id),
+    )
+
+
+def links(case_id: str) -> Links:
+    self = f"/v1/cases/{case_id}"
+    return Links(
+        self=self, events=f"{self}/events", checkpoints=f"{self}/checkpoints", console=f"/console/cases/{case_id}"
+    )
+
+
+def review_view(tx: Tx, row: Any) -> ReviewView | None:
+    """The review a person is awaited for; None while the case waits for the merchant, the clock, or nothing."""
+    waiting = reviews.waiting(tx, row.id)
+    if waiting is None or not ALLOWED_ACTIONS[waiting.stage]:
+        return None
+    return ReviewView(
+        id=waiting.id,
+        stage=waiting.stage,
+        round=waiting.round,
+        allowed_actions=list(ALLOWED_ACTIONS[waiting.stage]),
+        second_required=waiting.second_required,
+        opened_at=waiting.opened_at,
+        due_at=waiting.due_at,
+        assignee=row.assignee,
+        shown_hash=waiting.shown_hash,
+    )
+
+
+def decision_view(tx: Tx, row: Any) -> DecisionView:
+    body = reviews.body_of(tx, row)
+    return DecisionView(
+        review_id=row.review_id,
+        stage=row.stage,
+        action=body.get("action", row.action),
+        actor=row.actor,
+        channel=row.channel,
+        reason_codes=body.get("reason_codes", []),
+        comment=body.get("comment"),
+        corrections=body.get("corrections", {}),
+        at=row.at,
+    )
+
+
+def _activations(tx: Tx, row: Any) -> list[ActivationView]:
+    """The newest round of each service."""
+    newest = {effect["service"]: effect for effect in effects.of_case(tx, row.id)}
+    names = ("service", "status", "reference", "attempts", "round", "detail")
+    return [ActivationView(**{name: effect[name] for name in names}) for effect in newest.values()]

@@ -1,0 +1,81 @@
+"""The outbox's way out: each queued letter leaves once, under its one Message-ID, or is tried again later."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any, Final, Literal
+
+from checkpoints import access, outbox, reviews
+from checkpoints.database import Tx
+from graph.context import Context
+from graph.correspondence import LINK_ACTIONS, marker
+from onboarding import faults
+from onboarding.errors import BadInput, ServiceRefused, ServiceUnavailable
+from onboarding.letters.letter import Letter
+from onboarding.letters.message import compose
+
+Deliver = Callable[[EmailMessage], Awaitable[Literal["sent", "kept"]]]
+AT_ONCE: Final = 8
+FIRST_WAIT: Final = timedelta(seconds=5)
+LONGEST_WAIT: Final = timedelta(minutes=5)
+MAX_ATTEMPTS: Final = 500
+
+
+async def relay(ctx: Context, deliver: Deliver) -> int:
+    """Send what is due; returns how many letters were taken. Raises StorageUnavailable only."""
+    taken = await ctx.db.write(outbox.take)
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def one(row: outbox.LetterRow) -> None:
+        async with limit:
+            await _send(ctx, deliver, row)
+
+    await asyncio.gather(*(one(row) for row in taken))
+    return len(taken)
+
+
+async def _send(ctx: Context, deliver: Deliver, row: outbox.LetterRow) -> None:
+    try:
+        message = await ctx.db.write(lambda tx: _message(tx, ctx, row))
+        faults.point("letter.before_send")
+        how = await deliver(message)
+        faults.point("letter.after_send")
+    except (ServiceRefused, BadInput) as error:
+        problem = error.detail
+        await ctx.db.write(lambda tx: outbox.failed(tx, row, problem, None))
+    except ServiceUnavailable as error:
+        again = ctx.clock() + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(row.attempts, 10))
+        problem, until = error.detail, again if row.attempts < MAX_ATTEMPTS else None
+        await ctx.db.write(lambda tx: outbox.failed(tx, row, problem, until))
+    else:
+        await ctx.db.write(lambda tx: outbox.sent(tx, row, how))
+
+
+def _message(tx: Tx, ctx: Context, row: outbox.LetterRow) -> EmailMessage:
+    body = outbox.body_of(tx, row)
+    recipient = body.pop("recipient")
+    if row.review_id and row.kind.startswith("approval_request"):
+        body = _with_links(tx, ctx, row, recipient, body)
+    return compose(
+        Letter.from_json(body),
+        sender=ctx.settings.mail_from,
+        recipient=recipient,
+        message_id=row.message_id,
+        date=datetime.fromisoformat(row.created_at),
+    )
+
+
+def _with_links(tx: Tx, ctx: Context, row: outbox.LetterRow, recipient: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Put this recipient's one-time tokens in: made again from the secret, remembered by their hash alone."""
+    review = reviews.find(tx, row.review_id)
+    for action in LINK_ACTIONS:
+        token = ctx.lookup.token(action, row.review_id, recipient, row.message_id)
+        if review is not None and review.status == "waiting":
+            expires = datetime.fromisoformat(review.opened_at) + timedelta(hours=ctx.settings.link_hours)
+            access.create_link(
+                tx, token, review_id=row.review_id, action=action, reviewer=recipient, expires_at=expires
+            )
+        mark = marker(action, row.review_id)
+        body = {name: text.replace(mark, token) for name, text in body.items()}
+    return body

@@ -1,0 +1,230 @@
+"""The verbs: everything a face may ask for. Each is one transaction; the graph follows from what it recorded."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from checkpoints import audit, cases, reviews, views
+from checkpoints.database import Tx
+from graph.context import Context
+from graph.state import GRAPH_VERSION
+from onboarding import faults
+from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
+from onboarding.decision import Decision
+from onboarding.door import make_part
+from onboarding.errors import CaseNotFound, Conflict, InvalidDecision, NotWaiting
+from onboarding.submission import Part, Submission
+
+WITHDRAWABLE: Final = frozenset({"received", "processing", "in_review", "awaiting_information"})
+PAGE: Final = 50
+Nudge = Callable[[str], None]
+
+
+class Actor(NamedTuple):
+    """Who asks: the name that stands in the trail, and the role."""
+
+    name: str
+    role: str
+
+
+class Key(NamedTuple):
+    """An idempotency key with the hash of the body it came with."""
+
+    key: str
+    body_hash: str
+
+
+class Service:
+    """The verbs over one context. ``nudge`` tells the engine that a case has work due; losing a nudge loses nothing."""
+
+    def __init__(self, context: Context, nudge: Nudge) -> None:
+        self.context = context
+        self.nudge = nudge
+
+    async def submit(
+        self, actor: Actor, applications: Sequence[Sequence[Part]], *, key: Key | None, external_ref: str | None = None
+    ) -> tuple[list[CaseView], bool]:
+        """Accept applications; returns the cases and whether they are new. Durable when this returns.
+
+        Raises IdempotencyKeyReused, StorageUnavailable.
+        """
+        faults.point("submit.before_commit")
+
+        def accept(tx: Tx) -> tuple[list[CaseView], bool]:
+            if key is not None and (known := cases.remembered(tx, actor.name, key.key, key.body_hash)) is not None:
+                return [views.view(tx, cases.get(tx, id_)) for id_ in known], False
+            ids = [str(uuid.uuid4()) for _ in applications]
+            for id_, parts in zip(ids, applications, strict=True):
+                submission = Submission(version=1, parts=list(parts))
+                cases.accept(tx, id_, submission, client=actor.name, external_ref=external_ref, graph=GRAPH_VERSION)
+            if key is not None:
+                cases.remember(tx, actor.name, key.key, key.body_hash, ids)
+            return [views.fresh(tx, cases.get(tx, id_)) for id_ in ids], True
+
+        found, new = await self.context.db.write(accept)
+        faults.point("submit.after_commit")
+        for case in found if new else ():
+            self.nudge(case.id)
+        return found, new
+
+    async def get(self, case_id: str) -> CaseView:
+        """Raises CaseNotFound."""
+        return await self.context.db.read(lambda tx: views.view(tx, cases.get(tx, case_id)))
+
+    async def listed(
+        self, *, filters: dict[str, str | None], q: str | None, before: int | None, limit: int = PAGE
+    ) -> tuple[list[CaseView], int | None]:
+        """Newest first, and where the next page starts. ``q``: words of the name, the reference, or the id."""
+
+        def look(tx: Tx) -> tuple[list[CaseView], int | None]:
+            found = None if not q else cases.search(tx, q, self.context.lookup.terms(q))
+            rows = cases.listed(tx, filters=filters, found=found, before=before, limit=limit + 1)
+            after = rows[limit - 1].seq if len(rows) > limit else None
+            return [views.view(tx, row) for row in rows[:limit]], after
+
+        return await self.context.db.read(look)
+
+    async def events(self, case_id: str, after: int = 0) -> list[dict[str, Any]]:
+        """The audit trail. Raises CaseNotFound."""
+
+        def look(tx: Tx) -> list[dict[str, Any]]:
+            cases.get(tx, case_id)
+            return audit.trail(tx, case_id, after)
+
+        return await self.context.db.read(look)
+
+    async def decide(
+        self, actor: Actor, case_id: str, decision: Decision, *, review_id: str | None, channel: Channel
+    ) -> CaseView:
+        """Record a decision on the waiting review. Durable when this returns; the same again changes nothing.
+
+        Raises CaseNotFound, NotWaiting, AlreadyDecided, CaseChanged, FourEyes, InvalidDecision.
+        """
+
+        def record(tx: Tx) -> CaseView:
+            row = cases.get(tx, case_id)
+            review = _review(tx, row, review_id)
+            _allowed(review, decision)
+            _record(tx, row, review, decision, actor, channel)
+            return views.view(tx, cases.get(tx, case_id))
+
+        view = await self.context.db.write(record)
+        faults.point("decision.after_commit")
+        self.nudge(case_id)
+        return view
+
+    async def inform(self, actor: Actor, case_id: str, parts: Sequence[Part], *, key: Key | None = None) -> CaseView:
+        """New information: the answer to a request, or an amendment of a case that waits for a reviewer.
+
+        It makes the next application version and ends the wait; a decision on what was shown before is then refused.
+        Raises CaseNotFound, NotWaiting, IdempotencyKeyReused.
+        """
+
+        def record(tx: Tx) -> CaseView:
+            row = cases.get(tx, case_id)
+            if key is not None and cases.remembered(tx, actor.name, key.key, key.body_hash) is not None:
+                return views.view(tx, row)
+            review = reviews.waiting(tx, case_id)
+            if review is None or review.stage not in ("information", "review", "second_review"):
+                raise NotWaiting()
+            version = _next_version(tx, row, parts, actor.name, "answer")
+            action = "answered" if review.stage == "information" else "amended"
+            reviews.decide(tx, review, action, actor=actor.name, channel="api", body={"version": version})
+            cases.set_status(tx, case_id, "processing")
+            if key is not None:
+                cases.remember(tx, actor.name, key.key, key.body_hash, [case_id])
+            return views.view(tx, cases.get(tx, case_id))
+
+        view = await self.context.db.write(record)
+        self.nudge(case_id)
+        return view
+
+    async def withdraw(self, actor: Actor, case_id: str) -> CaseView:
+        """End an open case, now if it waits, else at its next wait. Raises CaseNotFound, Conflict if too late."""
+
+        def record(tx: Tx) -> CaseView:
+            row = cases.get(tx, case_id)
+            if row.status == "withdrawn" or row.withdrawn_by:
+                return views.view(tx, row)
+            if row.status not in WITHDRAWABLE:
+                raise Conflict(f"A case that is {row.status} cannot be withdrawn.")
+            cases.withdraw(tx, case_id, actor.name)
+            audit.append(tx, case_id, actor.name, "case.withdrawal_requested", {})
+            review = reviews.waiting(tx, case_id)
+            if review is not None:
+                reviews.decide(tx, review, "withdrawn", actor=actor.name, channel="api", body={})
+            return views.view(tx, cases.get(tx, case_id))
+
+        view = await self.context.db.write(record)
+        self.nudge(case_id)
+        return view
+
+    async def release(self, actor: Actor, case_id: str) -> CaseView:
+        """Take a case out of quarantine and try again. Raises CaseNotFound, Conflict."""
+
+        def record(tx: Tx) -> CaseView:
+            if cases.get(tx, case_id).status != "quarantined":
+                raise Conflict("Only a quarantined case can be released.")
+            cases.release(tx, case_id, actor.name)
+            return views.view(tx, cases.get(tx, case_id))
+
+        view = await self.context.db.write(record)
+        self.nudge(case_id)
+        return view
+
+
+def _review(tx: Tx, case: Any, review_id: str | None) -> reviews.Review:
+    """The review that is meant. Without an id the one that waits, if exactly one does."""
+    if review_id is None:
+        review = reviews.waiting(tx, case.id)
+        if review is None or not ALLOWED_ACTIONS[review.stage]:
+            raise NotWaiting()
+        return review
+    review = reviews.find(tx, review_id)
+    if review is None or review.case_id != case.id:
+        raise CaseNotFound(f"Case {case.id} has no review {review_id[:64]}.")
+    if not ALLOWED_ACTIONS[review.stage]:
+        raise NotWaiting()
+    return review
+
+
+def _allowed(review: reviews.Review, decision: Decision) -> None:
+    allowed = ALLOWED_ACTIONS[review.stage]
+    if decision.action not in allowed:
+        raise InvalidDecision(f"action: this review takes {', '.join(allowed)}.", field="action")
+    if decision.corrections and decision.action != "approve":
+        raise InvalidDecision("corrections: they go with action approve.", field="corrections")
+    if decision.request and decision.action != "request_information":
+        raise InvalidDecision("request: it goes with action request_information.", field="request")
+
+
+def _record(tx: Tx, case: Any, review: reviews.Review, decision: Decision, actor: Actor, channel: Channel) -> None:
+    """Write the decision and, when it corrects the application, the version that follows from it."""
+    body = decision.to_json()
+    if not decision.corrections:
+        reviews.decide(tx, review, decision.action, actor=actor.name, channel=channel, body=body)
+        return
+    body["version"] = review.version + 1
+    if reviews.decide(tx, review, "correct", actor=actor.name, channel=channel, body=body):
+        part = make_part(decision.corrections, "json", kind="corrections", source=f"correction-{body['version']}")
+        _next_version(tx, case, [part], actor.name, "correction")
+        cases.set_status(tx, case.id, "processing")
+
+
+def _next_version(tx: Tx, case: Any, parts: Sequence[Part], actor: str, kind: str) -> int:
+    """Everything so far plus ``parts``: the next immutable application version."""
+    before = cases.submission(tx, case.id, case.version)
+    version: int = case.version + 1
+    named = [
+        part if part.source != "input" else part.model_copy(update={"source": f"{kind}-{version}"}) for part in parts
+    ]
+    cases.store_submission(tx, case.id, Submission(version=version, parts=[*before.parts, *named]), actor)
+    cases.next_version(tx, case.id, version)
+    data = {"version": version, "parts": [part.source for part in named]}
+    audit.append(tx, case.id, actor, f"application.{kind}", data)
+    return version
+
+
+def closed(view: CaseView) -> bool:
+    """Whether nothing more will happen on the case by itself."""
+    return view.status in CLOSED

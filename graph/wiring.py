@@ -1,0 +1,168 @@
+"""The one bootstrap: settings in, everything real out. Only this module builds real things."""
+
+import base64
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Literal
+
+from checkpoints.saver import open_saver
+from filelock import FileLock, Timeout
+from onboarding.screening import Watchlist
+
+from checkpoints.database import open_database
+from checkpoints.documents import Codec
+from checkpoints.lookup import Lookup
+from checkpoints.migrate import migrate
+from graph.builder import build_graph
+from graph.context import Clock, Context, Observer
+from graph.engine import LocalEngine
+from graph.relay import Deliver
+from graph.runner import Runner
+from graph.service import Service
+from onboarding import faults
+from onboarding.errors import DataDirInUse
+from onboarding.policy import Policy
+from onboarding.settings import BadSettings, Settings
+from tools import mail
+from tools.patience import Patience
+from tools.svc1 import svc1, svc1_tools
+from tools.svc2 import svc2, svc2_tools
+
+_log = logging.getLogger("onboard.wiring")
+
+
+@dataclass(frozen=True)
+class Product:
+    """Everything built: the verbs, and what moves the cases."""
+
+    settings: Settings
+    context: Context
+    service: Service
+    runner: Runner
+    engine: LocalEngine
+
+
+class Silent:
+    """An observer that watches nothing."""
+
+    def step(self, name: str, seconds: float, outcome: str) -> None:
+        """Nothing."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_product(
+    settings: Settings, *, self_url: str, clock: Clock = utc_now, observer: Observer | None = None
+) -> AsyncIterator[Product]:
+    """Build the product on ``settings``; ``self_url`` is where the built-in sandbox is reached.
+
+    Raises DataDirInUse when another process owns the data folder, BadSettings for a key that is none.
+    """
+    faults.arm(settings.fault)
+    async with AsyncExitStack() as stack:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(own(settings.data_dir))
+        db = open_database(settings.database, codec(settings.encryption_key), clock)
+        stack.push_async_callback(db.close)
+        await db.write(lambda tx: migrate(tx.conn))
+        first = svc1(settings.svc1_url or f"{self_url}/sandbox/svc1", _patience(settings))
+        second = svc2(settings.svc2_url or f"{self_url}/sandbox/svc2", _patience(settings))
+        for client in (first, second):
+            await stack.enter_async_context(client)
+        context = Context(
+            settings=settings,
+            db=db,
+            lookup=Lookup(secret(settings)),
+            policy=Policy.load(settings.policy) if settings.policy else Policy.default(),
+            watchlist=Watchlist.load(settings.watchlist) if settings.watchlist else Watchlist.empty(),
+            services={tool.name: tool for tool in (*svc1_tools(first), *svc2_tools(second))},
+            clock=clock,
+            observer=observer or Silent(),
+        )
+        runner = Runner(build_graph(open_saver(db)), context)
+        engine = LocalEngine(runner, context, deliver(settings))
+        yield Product(settings, context, Service(context, engine.nudge), runner, engine)
+
+
+@asynccontextmanager
+async def running(product: Product) -> AsyncIterator[Product]:
+    """The product with its engine going; drains on the way out."""
+    await product.engine.start()
+    try:
+        yield product
+    finally:
+        await product.engine.stop()
+
+
+def own(data_dir: Path) -> FileLock:
+    """Take the data folder for this process. Raises DataDirInUse."""
+    lock = FileLock(data_dir / "owner.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise DataDirInUse(f"Another process owns {data_dir}; stop it, or set ONBOARD_DATA_DIR.") from error
+    return lock
+
+
+def codec(encryption_key: str | None) -> Codec:
+    """Keys are ``id:base64,id:base64``, ids of four characters, keys of 32 bytes; the first seals what is new."""
+    if not encryption_key:
+        return Codec()
+    keys: dict[bytes, bytes] = {}
+    try:
+        for item in encryption_key.split(","):
+            key_id, _, key = item.strip().partition(":")
+            keys[key_id.encode("ascii").rjust(4, b"0")[-4:]] = base64.b64decode(key, validate=True)
+        if any(len(key) != 32 for key in keys.values()):
+            raise ValueError("a key is not 32 bytes long")
+    except ValueError as error:
+        raise BadSettings(f"ONBOARD_ENCRYPTION_KEY: {error}") from error
+    return Codec(keys, next(iter(keys)))
+
+
+def secret(settings: Settings) -> str:
+    """The installation's secret: set, or made once and kept readable by its owner only."""
+    return settings.secret_key or kept_secret(settings.data_dir / "secret-key")
+
+
+def kept_secret(path: Path) -> str:
+    """A secret made at the first call and kept in ``path`` with mode 0600."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(made := secrets.token_urlsafe(32))
+        file.flush()
+        os.fsync(file.fileno())
+    return made
+
+
+def _patience(settings: Settings) -> Patience:
+    deadline = settings.service_deadline_seconds
+    return Patience(deadline=deadline, attempt=min(20.0, deadline), read=min(15.0, deadline))
+
+
+def deliver(settings: Settings) -> Deliver:
+    """Letters go to the SMTP server, or into ``DATA_DIR/outbox`` when none is set."""
+    folder = settings.data_dir / "outbox"
+    server = mail.Smtp.from_url(settings.smtp_url) if settings.smtp_url else None
+
+    async def out(message: EmailMessage) -> Literal["sent", "kept"]:
+        if server is None:
+            mail.keep(message, folder)
+            return "kept"
+        await mail.send(message, server)
+        return "sent"
+
+    return out
