@@ -45,7 +45,7 @@ def approval_request(
         Link("Look at everything", console_url),
         Say("These links are personal. Please do not forward this letter."),
     ]
-    return letter(f"{task} needed: {merchant} ({application.country or '??'}), {risk.level} risk", blocks)
+    return letter(f"{task} needed ({application.country or '??'}, {risk.level} risk): {merchant}", blocks)
 
 
 def _facts(

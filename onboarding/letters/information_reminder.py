@@ -25,4 +25,4 @@ def information_reminder(
         *how_to_answer(link, case_id),
         Say(f"Your reference: {case_id}"),
     ]
-    return letter(f"Reminder: your application needs some more information ({case_id})", blocks)
+    return letter(f"Reminder: information needed ({case_id})", blocks)

@@ -25,4 +25,4 @@ def information_request(
         *how_to_answer(link, case_id),
         Say(f"Your reference: {case_id}"),
     ]
-    return letter(f"Your application: we need some more information ({case_id})", blocks)
+    return letter(f"More information needed ({case_id})", blocks)

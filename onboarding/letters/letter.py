@@ -12,7 +12,7 @@ from onboarding.errors import BadInput
 from onboarding.letters.words import one_line
 from onboarding.model import Value
 
-SUBJECT_LIMIT = 180
+SUBJECT_LIMIT = 69  # with "Subject: " in front it stays one line, and a phone shows it whole
 ITEM_LIMIT = 20
 BLANKS_AND_BREAKERS = set("\"'<>\\^`{|}")
 

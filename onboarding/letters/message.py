@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from hashlib import sha256
 from typing import Final
 
@@ -15,6 +15,7 @@ from onboarding.letters.words import one_line
 
 LOCAL: Final = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x20\x7f]{1,64}")
 HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+NAMED: Final = re.compile(r"([^<>]*)<([^<>]+)>")
 MESSAGE_ID: Final = re.compile(r"<[A-Za-z0-9._+=-]{1,120}@[A-Za-z0-9.-]{1,120}>")
 
 
@@ -60,7 +61,8 @@ def parse_address(text: str) -> Address:
     """
     if len(text) > 400 or any(char in text for char in "\r\n\0"):
         raise BadInput("This is not an e-mail address.")
-    shown, spec = parseaddr(text) if "<" in text else ("", text.strip())
+    named = NAMED.fullmatch(text.strip())
+    shown, spec = (named[1].strip(' "'), named[2]) if named else ("", text.strip())
     local, _, host = spec.rpartition("@")
     try:
         host = host.lower() if host.isascii() else host.encode("idna").decode("ascii").lower()

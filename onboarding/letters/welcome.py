@@ -13,4 +13,4 @@ def welcome(*, case_id: str, legal_name: str | None, references: Sequence[tuple[
         Facts([("Your reference", case_id), *((f"Reference at {service}", value) for service, value in references)]),
         Say("You need to do nothing more. Please keep these references for any question you may have."),
     ]
-    return letter(f"Welcome: your account is active ({case_id})", blocks)
+    return letter(f"Welcome, you are active ({case_id})", blocks)
