@@ -1,0 +1,166 @@
+"""Labels → concepts (policy section 10): any key style, any of the supported languages, compounds and wrappers.
+
+The glossary is data (``words/labels.txt``). A concept is a field (``dob``), a scope (``@owner``: a wrapper or half of a
+compound) or a generic word (``~name``) that only its scope gives meaning. ``placing.py`` turns concepts into paths.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from onboarding.reading.text import fold, is_cjk, remove_format
+from onboarding.reading.vocabulary import load_words
+
+_LONGEST_LABEL: Final = 140
+_LONGEST_WORD: Final = 60
+_CAMEL: Final = re.compile(r"(?<=[a-zà-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+_TOKEN: Final = re.compile(r"[^\W\d_]+|\d+|%")
+_ASIDE: Final = re.compile(r"[(\[（【][^()\[\]（）【】]*[)\]）】]")
+_STOP: Final = frozenset(
+    "a an the of for your our my this that is are was were what which who please enter give state provide us in on at to "
+    "and or by as per with from full if any all each new main primary official current own it its their his her do does "
+    "you we company's how much many when where der die das des den dem ein eine einer eines von vom zu zum zur im am bei "
+    "und oder ihr ihre ihrer ihres unser unsere welche wie was le la les l un une du de des d et ou votre vos notre nos "
+    "au aux en sur quel quelle het een van uw onze en of voor op met is wat o os as do da dos das e em no na nos nas um "
+    "uma seu sua seus qual y del el los las su sus por para con una cual il lo gli i della dello del dei delle degli di "
+    "e ed un uno per con su vostro vostra quale w z na do od i oraz lub pan pani jest jaki jaka ert er och av för på om "
+    "din ditt er era vad är till の は を に が と ご お 이 가 의 을 를 은 는 및 と・ s nr1 details detail info data angaben"
+    " information field answer input section given stated eur usd gbp chf sek pln jpy krw brl inr aud cad sgd zar aed kwd mxn"
+    " nok dkk czk huf in% dd mm yyyy yy iso alpha2".split()
+)
+_LINKS: Final = ("s", "es", "n", "en", "e")
+
+
+class Label(NamedTuple):
+    """What a label says: its ``segments`` (each with the concepts it may mean, most usual first), the number ``nth`` in it
+    (``ubo2_dob`` → 2), how many words stayed ``unknown``, and the ``words`` as split."""
+
+    segments: tuple[tuple[str, ...], ...]
+    nth: int | None
+    unknown: int
+    words: tuple[str, ...]
+
+    def has(self, *concepts: str) -> bool:
+        return any(concept in segment for segment in self.segments for concept in concepts)
+
+
+def squash(text: str) -> str:
+    """The comparing key of a label: folded, letters and digits only."""
+    return "".join(_TOKEN.findall(fold(text)))
+
+
+@lru_cache(maxsize=16384)
+def read_label(text: str) -> Label:
+    """Take a label apart. Unknown labels have no segments. Never raises."""
+    if len(text) > _LONGEST_LABEL:
+        return Label((), None, 99, ())
+    whole = _read(text)
+    if whole.unknown == 0 and whole.segments:
+        return whole
+    bare = _ASIDE.sub(" ", text)
+    if bare != text and bare.strip(" :?*") and (outer := _read(bare)).segments and outer.unknown <= whole.unknown:
+        return outer
+    return whole
+
+
+def _read(text: str) -> Label:
+    words = split_words(text)
+    nth = next((int(w) for w in words if w.isdigit() and len(w) <= 2), None)
+    exact = _glossary().get("".join(words))
+    if exact:
+        return Label((exact,), nth, 0, words)
+    plain = tuple(word for word in words if not word.isdigit())
+    exact = _glossary().get("".join(plain))
+    if exact:
+        return Label((exact,), nth, 0, words)
+    segments, unknown = _segment(plain or words)
+    return Label(segments, nth, unknown, words)
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """``companyRegNo_2`` → ("company", "reg", "no", "2"), folded."""
+    spaced = _CAMEL.sub(" ", remove_format(text)) if not text.isupper() else text
+    return tuple(_TOKEN.findall(fold(spaced)))
+
+
+@lru_cache(maxsize=1)
+def _glossary() -> dict[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = {}
+    for concept, words in load_words("labels").items():
+        for word in words:
+            for key in _spellings(word):
+                found.setdefault(key, {})[concept] = None
+    for key in [k for k in found if len(k) > 3 and k.isascii() and not k.endswith("s")]:
+        found.setdefault(key + "s", found[key])
+    return {key: tuple(concepts) for key, concepts in found.items() if key}
+
+
+def _spellings(word: str) -> set[str]:
+    lower = word.lower()
+    german = lower.replace("ä", "ae").replace("ö", "oe").replace("ü", "ue")
+    return {squash(lower), squash(german)}
+
+
+def _segment(words: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], ...], int]:
+    """The cheapest cover of the words by glossary phrases; words nobody knows are skipped at a price."""
+    text = "".join(words)
+    starts: dict[int, str] = {}
+    at = 0
+    for word in words:
+        starts[at] = word
+        at += len(word)
+    edges = {*starts, at}
+    best: list[tuple[float, int, tuple[tuple[str, ...], ...]] | None] = [None] * (at + 1)
+    best[0] = (0.0, 0, ())
+    for here in range(at):
+        if best[here] is not None:
+            for end, cost, unknown, segment in _steps(text, here, edges, starts):
+                _keep_cheaper(best, here, end, cost, unknown, segment)
+    final = best[at]
+    return (final[2], final[1]) if final else ((), len(words))
+
+
+def _keep_cheaper(
+    best: list[tuple[float, int, tuple[tuple[str, ...], ...]] | None],
+    here: int,
+    end: int,
+    cost: float,
+    unknown: int,
+    segment: tuple[str, ...] | None,
+) -> None:
+    before = best[here]
+    assert before is not None
+    total = before[0] + cost
+    known = best[end]
+    if known is None or total < known[0]:
+        best[end] = (total, before[1] + unknown, (*before[2], segment) if segment else before[2])
+
+
+def _steps(
+    text: str, here: int, edges: set[int], starts: dict[int, str]
+) -> list[tuple[int, float, int, tuple[str, ...] | None]]:
+    glossary = _glossary()
+    steps: list[tuple[int, float, int, tuple[str, ...] | None]] = []
+    aligned = here in edges
+    for end in range(here + 1, min(len(text), here + _LONGEST_WORD) + 1):
+        phrase = text[here:end]
+        if phrase not in glossary:
+            continue
+        whole = aligned and end in edges
+        if whole or len(phrase) >= (2 if is_cjk(phrase[0]) else 4) or (aligned and len(phrase) >= 3):
+            steps.append((end, 1.0 if whole else 1.6, 0, glossary[phrase]))
+    if aligned and here in starts:
+        word = starts[here]
+        steps.append((here + len(word), 0.05 if word in _STOP else 4.0, int(word not in _STOP), None))
+    elif not aligned:
+        steps.extend((here + len(link), 0.4, 0, None) for link in _LINKS if text.startswith(link, here))
+    if is_cjk(text[here]):
+        stop = text[here] in _STOP
+        steps.append((here + 1, 0.05 if stop else 2.0, int(not stop), None))
+    return steps
+
+
+def is_label(text: str) -> bool:
+    """Whether a short text names a field or a wrapper well enough to stand before a value."""
+    label = read_label(text)
+    return bool(label.segments) and label.unknown <= len(label.segments)

@@ -1,0 +1,300 @@
+"""Where a labelled value belongs: a trail of labels (wrappers outside, the label itself last) → a place.
+
+``["Kontakt", "Name"]`` is the contact's name, ``["Gesellschafter", "Name"]`` a person's. Source: policy 10.
+"""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from onboarding.reading.labels import Label, read_label
+
+PERSON_SCOPES: Final = ("@owner", "@director", "@control", "@person")
+_SCOPE_ORDER: Final = (
+    *PERSON_SCOPES, "@contact", "@bank", "@other_address", "@home", "@address", "@birth", "@ticket", "@volume",
+    "@registration", "@tax", "@ownership",
+)  # fmt: skip
+_REGISTRATION: Final = frozenset(
+    "reg siren siret kvk cnpj cin uen cro cipc jpcn brn krs regon orgnr uid acn folio nif codice_fiscale cf_piva".split()
+)
+_TAX: Final = frozenset("tax ein utr nip pan abn bn rfc".split())
+_VAT: Final = frozenset("vat gstin bnrt".split())
+_ADDRESS: Final = frozenset("line1 line2 house_number city region postal_code city_line".split())
+_BANK: Final = frozenset("iban account_number clabe bank_code branch_code routing_number holder".split())
+_PERSON: Final = frozenset(
+    "first_name middle_name last_name second_surname first_surname prefix dob nationality pct roles national_id "
+    "passport_number person_type owns salutation cjk_given sole_owner".split()
+)
+_PERSON_ONLY: Final = _PERSON - {"salutation", "roles", "prefix", "person_type", "owns", "pct", "sole_owner"}
+_KEPT: Final = frozenset(
+    "other fax lei duns rea corp_reg_kr bic account_type bank_name birth_place salutation person_kana suffix court "
+    "state_of_formation".split()
+)
+_COMPANY_PLACES: Final = {
+    "legal_name": "legal_name", "legal_name_kana": "legal_name_kana", "trading_name": "trading_name",
+    "entity_type": "entity_type", "incorporation_date": "incorporation_date", "country": "country", "website": "website",
+    "mcc": "mcc", "business_description": "business_description", "volume": "expected_annual_volume",
+    "ticket": "avg_ticket", "tx": "transactions_per_month", "currency": "expected_annual_volume.currency",
+    "email": "contact.email", "phone": "contact.phone", "court": "registration_court",
+}  # fmt: skip
+_PERSON_NAMES: Final = {
+    "~name": "name", "legal_name": "name", "first_name": "given_name", "middle_name": "middle_name",
+    "last_name": "family_name", "first_surname": "family_name", "second_surname": "second_family_name",
+    "prefix": "name_prefix", "cjk_given": "given_name", "roles": "roles", "~title": "roles", "pct": "ownership_pct",
+    "~id": "national_id", "person_type": "type", "entity_type": "type", "~type": "type", "sole_owner": "sole_owner",
+    "tax": "national_id", "nif": "national_id", "codice_fiscale": "national_id", "pan": "national_id", "nip": "national_id",
+}  # fmt: skip
+
+
+_WRAPPER_SCOPES: Final = {
+    "volume": "@volume", "ticket": "@ticket", "account_number": "@bank", "iban": "@bank", "bank_name": "@bank",
+    "reg": "@registration", "incorporation_date": "@registration", "tax": "@tax", "vat": "@tax", "dob": "@birth",
+    "line1": "@address", "city_line": "@address", "pct": "@ownership", "owns": "@ownership",
+}  # fmt: skip
+
+
+class Place(NamedTuple):
+    """``path`` is canonical, with ``persons[]`` for a person's field; None where the value is only kept.
+
+    ``scope`` is the person scope (``@owner``, ...) or the innermost other one; ``nth`` the number in the label;
+    ``confidence`` below 1 where the label is a second choice (a trading address, an owner's e-mail); ``scheme`` the
+    identifier's own name (``siret``, ``krs``, ...).
+    """
+
+    path: str | None
+    scope: str | None = None
+    nth: int | None = None
+    confidence: float = 1.0
+    scheme: str | None = None
+
+
+@lru_cache(maxsize=16384)
+def place(trail: tuple[str, ...]) -> Place:
+    """The place of a value that stands under ``trail``. Unknown labels give ``Place(None)``. Never raises."""
+    if not trail:
+        return Place(None)
+    labels = [read_label(text) for text in trail[-8:]]
+    leaf, wrappers = labels[-1], labels[:-1]
+    scope, confidence = _scope(wrappers, leaf)
+    if scope == "@ignored":
+        return Place(None, scope)
+    nth = next((label.nth for label in reversed(labels) if label.nth is not None), None)
+    concept = _concept(leaf, wrappers, scope)
+    if concept is None:
+        return Place(None, scope, nth)
+    path, certainty = _path(concept, scope, leaf, wrappers)
+    if leaf.unknown:
+        certainty *= 0.8
+    return Place(path, scope, nth, round(confidence * certainty, 3), concept.lstrip("@~"))
+
+
+def _scope(wrappers: list[Label], leaf: Label) -> tuple[str | None, float]:
+    """The scope that gives generic words their meaning, and how much it is worth."""
+    found: list[str] = []
+    for label in wrappers:
+        found.extend(_scopes_of(label, wrapper=True))
+    found.extend(_scopes_of(leaf, wrapper=False))
+    if "@ignored" in found:
+        return "@ignored", 0.0
+    person = next((s for s in reversed(found) if s in PERSON_SCOPES and s != "@person"), None)
+    person = person or ("@person" if "@person" in found else None)
+    if person and "@bank" not in found:
+        if "@address" in found or "@home" in found or "@other_address" in found:
+            return "@home", 1.0
+        return person, 1.0
+    known = [s for s in found if s in _SCOPE_ORDER]
+    if "@other_address" in known:
+        return "@address", 0.5
+    return (known[-1] if known else None), 1.0
+
+
+def _scopes_of(label: Label, *, wrapper: bool) -> list[str]:
+    """A wrapper's segment is a scope if it can be one; a label's own only beside another segment that is a field."""
+    if label.unknown > max(1, len(label.segments)):
+        return []
+    scopes = []
+    for segment in label.segments:
+        scope = next((c for c in segment if c.startswith("@")), None)
+        field = next((c for c in segment if not c.startswith("@")), None)
+        if wrapper and scope is None and field in _WRAPPER_SCOPES:
+            scope = _WRAPPER_SCOPES[field]
+        if scope and (wrapper or field is None or len(label.segments) > 1):
+            scopes.append(scope)
+    return scopes
+
+
+def _concept(leaf: Label, wrappers: list[Label], scope: str | None) -> str | None:
+    """The one concept of the label itself."""
+    if not leaf.segments or leaf.unknown > len(leaf.segments):
+        return None
+    fields = [c for segment in leaf.segments if (c := _field_of(segment, scope))]
+    if any(f in {"other", "birth_place"} for f in fields):
+        return "other"
+    combined = _combined(leaf, scope)
+    if combined:
+        return combined
+    if fields:
+        return _strongest(fields, scope)
+    generic = [c for segment in leaf.segments for c in segment if c.startswith("~")]
+    if generic and not leaf.unknown:
+        return _generic(generic, wrappers, scope)
+    scopes = [c for segment in leaf.segments for c in segment if c.startswith("@")]
+    return scopes[0] if scopes and not leaf.unknown else None
+
+
+def _field_of(segment: tuple[str, ...], scope: str | None) -> str | None:
+    fields = [c for c in segment if c[0] not in "@~"]
+    if not fields:
+        return None
+    if scope in PERSON_SCOPES:
+        preferred = [f for f in fields if f in _PERSON or f in {"email", "phone"}]
+    elif scope == "@bank":
+        preferred = [f for f in fields if f in _BANK]
+    elif scope in {"@address", "@home"}:
+        preferred = [f for f in fields if f in _ADDRESS or f == "country"]
+    else:
+        preferred = [f for f in fields if f not in _PERSON]
+    return (preferred or fields)[0]
+
+
+def _combined(leaf: Label, scope: str | None) -> str | None:
+    """Pairs of words that mean more than each alone."""
+    has = leaf.has
+    if has("~average") and has("~transactions", "@ticket", "ticket"):
+        return "ticket"
+    if has("~transactions") and has("~monthly") and not has("volume", "@volume", "~amount"):
+        return "tx"
+    if has("@volume", "volume", "~transactions") and has("~annual", "~monthly") and not has("~average", "~count"):
+        return "volume"
+    if has("~registered", "@registration") and has("~date"):
+        return "incorporation_date"
+    if has("~registered", "@registration") and has("~number", "~id"):
+        return "reg"
+    if has("@tax") and has("~number", "~id"):
+        return "tax"
+    if has("@birth") and has("~date"):
+        return "dob"
+    if (
+        has("~name")
+        and has("~registered", "@registration", "@company")
+        and scope not in PERSON_SCOPES
+        and scope != "@contact"
+    ):
+        return "legal_name"
+    if has("@company") and scope is None and not has("@address"):
+        for word, concept in (("~number", "reg"), ("~id", "reg"), ("~type", "entity_type")):
+            if has(word):
+                return concept
+    return None
+
+
+def _strongest(fields: list[str], scope: str | None) -> str:
+    weak = {"currency", "country", "legal_name", "last_name", "first_name"}
+    strong = [f for f in fields if f not in weak] or fields
+    if scope in PERSON_SCOPES:
+        strong = [f for f in strong if f in _PERSON] or strong
+    return strong[-1] if len(strong) == 1 or strong[0] in {"pct", "roles"} else strong[0]
+
+
+def _generic(words: list[str], wrappers: list[Label], scope: str | None) -> str | None:
+    parent = wrappers[-1] if wrappers else None
+    if parent and parent.has("@birth", "dob") and "~date" in words:
+        return "dob"
+    if parent and parent.has("~transactions") and {"~monthly", "~count"} & set(words):
+        return "tx"
+    if {"~amount", "~min", "~max", "~name", "~number", "~code", "~date", "~id"} & set(words):
+        inherited = _inherited(parent)
+        if inherited and not (scope in PERSON_SCOPES and "~name" in words):
+            return inherited
+    if "~average" in words:
+        return "ticket"
+    if scope == "@volume" or "~annual" in words or "~monthly" in words:
+        return "volume" if {"~annual", "~monthly", "~amount"} & set(words) else None
+    if scope == "@ticket" and "~amount" in words:
+        return "ticket"
+    return next((w for w in words if w in {"~name", "~title", "~id", "~type", "~code"}), words[0])
+
+
+def _inherited(parent: Label | None) -> str | None:
+    """``{"iban": {"value": …}}``: the wrapper is the field, the label only says "value"."""
+    if parent is None:
+        return None
+    fields = [c for segment in parent.segments for c in segment if c[0] not in "@~"]
+    return fields[0] if len(parent.segments) == 1 and fields else None
+
+
+def _path(concept: str, scope: str | None, leaf: Label, wrappers: list[Label]) -> tuple[str | None, float]:
+    if scope in PERSON_SCOPES:
+        return _person_path(concept)
+    if concept in PERSON_SCOPES:
+        return "persons[].phrase", 1.0
+    if concept in {"first_name", "last_name", "middle_name", "cjk_given", "first_surname", "second_surname"}:
+        part = _PERSON_NAMES[concept]
+        return (f"contact.{part}" if scope == "@contact" else f"persons[].{part}"), 1.0
+    if concept in _PERSON_ONLY and scope not in {"@contact", "@bank", "@home"}:
+        return _person_path(concept)
+    if scope == "@ownership" and concept in {"pct", "owns", "person_type", "roles"}:
+        return _person_path(concept)
+    if concept.startswith("@"):
+        return _scope_as_field(concept), 1.0
+    if concept.startswith("~"):
+        return _generic_path(concept, scope), 1.0
+    return _field_path(concept, scope)
+
+
+def _person_path(concept: str) -> tuple[str | None, float]:
+    if concept in {"email", "phone"}:
+        return f"contact.{concept}", 0.4
+    if concept in PERSON_SCOPES:
+        return "persons[].phrase", 1.0
+    if concept in _PERSON_NAMES:
+        return f"persons[].{_PERSON_NAMES[concept]}", 1.0
+    if concept in _PERSON and concept not in _KEPT:
+        return f"persons[].{concept}", 1.0
+    return None, 1.0
+
+
+def _scope_as_field(concept: str) -> str | None:
+    return {
+        "@contact": "contact", "@bank": "bank", "@address": "address", "@other_address": "address",
+        "@company": "legal_name", "@registration": "registration", "@tax": "tax_id", "@volume": "expected_annual_volume",
+        "@ticket": "avg_ticket", "@birth": "persons[].dob", "@ownership": "persons[].phrase",
+    }.get(concept)  # fmt: skip
+
+
+def _generic_path(concept: str, scope: str | None) -> str | None:
+    places = {
+        (None, "~name"): "legal_name", (None, "~type"): "entity_type", (None, "~registered"): "incorporation_date",
+        ("@contact", "~name"): "contact.name", ("@contact", "~number"): "contact.phone",
+        ("@bank", "~number"): "bank.account_number", ("@bank", "~code"): "bank.bank_code",
+        ("@address", "~code"): "address.postal_code", ("@address", "~number"): "address.house_number",
+        ("@registration", "~number"): "registration_number", ("@registration", "~id"): "registration_number",
+        ("@registration", "~date"): "incorporation_date", ("@registration", "~code"): "registration_number",
+        ("@tax", "~number"): "tax_id", ("@tax", "~id"): "tax_id", ("@birth", "~date"): "persons[].dob",
+        ("@ownership", "~name"): "persons[].name", ("@ownership", "~amount"): "persons[].ownership_pct",
+        ("@ownership", "~type"): "persons[].type",
+    }  # fmt: skip
+    return places.get((scope, concept))
+
+
+def _field_path(concept: str, scope: str | None) -> tuple[str | None, float]:
+    if scope == "@home":
+        return None, 1.0
+    if scope == "@bank" and concept not in _BANK:
+        bank = {"legal_name": "bank.holder", "nif": None}.get(concept) if concept in {"legal_name"} else None
+        return bank, 0.9
+    if scope == "@contact" and concept in {"legal_name", "roles", "country", "trading_name"}:
+        return None, 1.0
+    if scope == "@registration" and concept == "city":
+        return "registration_court", 1.0
+    if scope == "@address" and concept == "country":
+        return "address.country", 1.0
+    if scope == "@ticket" and concept == "currency":
+        return "avg_ticket.currency", 1.0
+    for group, path in ((_REGISTRATION, "registration_number"), (_TAX, "tax_id"), (_VAT, "vat_number")):
+        if concept in group:
+            return path, 1.0
+    if concept in _ADDRESS:
+        return f"address.{concept}", 1.0
+    if concept in _BANK:
+        return f"bank.{'account_number' if concept == 'clabe' else concept}", 1.0
+    return _COMPANY_PLACES.get(concept), 1.0
