@@ -20,6 +20,9 @@ class Span(NamedTuple):
     end: int
 
 
+_EAST: Final = r"\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_W: Final = rf"[^\W{_EAST}]"
+"""A word character of a script that puts blanks between words: a value may stand right against kana, Han or Hangul."""
 _NUM: Final = r"\d{1,15}(?:[.,' ]\d{2,3}(?!\d)){0,6}(?:[.,]\d{1,2}(?!\d))?"
 _MULTIPLIER: Final = (
     r"(?:\s?(?:k|m|tsd\.?|tys\.?|mille|mil|mio\.?|mln\.?|mn|tausend|thousand|grand|million(?:en|s|es|er)?|miljoen|milhoes|milhao"
@@ -35,31 +38,33 @@ _UNIT: Final = rf"(?:\s?(?:[€£$¥₩₹]|(?:{_CODES}|{_WORDS})(?![^\W\d_])))"
 _TO: Final = rf"(?:\s?(?:-|~|to|bis|a|tot|till|do|al|ate|e|and|und|から|에서)\s?(?:{_SIGN}\s?)?)"
 _ONE: Final = rf"{_NUM}(?:[.,]?\s?[-.]-?(?=\s|$|[a-z]))?{_MULTIPLIER}{{0,2}}"
 _AMOUNT: Final = re.compile(
-    rf"(?<![\w.,])-?\s?(?:(?:{_CODES}|{_SIGN})\s?-?)?{_ONE}{_UNIT}?(?:{_TO}{_ONE}{_UNIT}?)?(?![\w@%])"
-    rf"|(?<![\w.,])(?:(?:{_CODES}|{_SIGN})\s?)?{_NUM}(?:[.,]\d{{1,3}})?\s?[万億만억천백]{{1,2}}(?:\s?\d{{1,4}}\s?[万만천]{{0,2}})?\s?(?:円|원)?"
-    rf"|(?<![\w.,])(?:(?:{_CODES}|{_SIGN})\s?)?{_NUM}\s?(?:円|원)"
+    rf"(?<!{_W})(?<![.,])-?\s?(?:(?:{_CODES}|{_SIGN})\s?-?)?{_ONE}{_UNIT}?(?:{_TO}{_ONE}{_UNIT}?)?(?!{_W}|[@%])"
+    rf"|(?<!{_W})(?<![.,])(?:(?:{_CODES}|{_SIGN})\s?)?{_NUM}(?:[.,]\d{{1,3}})?\s?[万億만억천백]{{1,2}}(?:\s?\d{{1,4}}\s?[万만천]{{0,2}})?\s?(?:円|원)?"
+    rf"|(?<!{_W})(?<![.,])(?:(?:{_CODES}|{_SIGN})\s?)?{_NUM}\s?(?:円|원)"
 )
 _MONEY: Final = re.compile(
     rf"[€£$¥₩₹￥￦]|(?<![^\W\d_])(?:{_CODES}|{_WORDS}|r\$)(?![^\W\d_])|円|원|(?<=\d){_MULTIPLIER}|\d{{1,3}}[.,' ]\d{{3}}"
 )
-_EMAIL: Final = re.compile(r"(?<![\w.+%'-])[\w.+%'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_EMAIL: Final = re.compile(
+    rf"(?<!{_W})(?<![.+%'-])(?:{_W}|[.+%'-]){{1,64}}@(?:{_W}|-){{1,63}}(?:\.(?:{_W}|-){{1,63}}){{1,8}}"
+)
 _TLD: Final = (
     "com|org|net|info|biz|io|co|app|shop|store|online|site|eu|de|at|ch|fr|be|nl|lu|pt|br|es|mx|it|pl|se|no|dk|fi|uk|ie|us|ca|au|nz|jp|kr|in|sg"
     "|za|ae|mt|hk|cn|example|test|dev|me|tv|cafe|bike|berlin|paris|london|tokyo"
 )
 _URL: Final = re.compile(
-    r"(?<![\w@/.])(?:https?:/{1,2}[^\s<>\"'()\[\]{},;|、。）」】]{3,300}"
-    r"|www\.[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}(?:/[^\s<>\"'(),;|、。）]{0,200})?"
-    rf"|[\w-]{{2,63}}(?:\.[\w-]{{1,63}}){{0,5}}\.(?:{_TLD})(?![\w@-]|\.\w)(?:/[^\s<>\"'(),;|]{{0,200}})?)",
+    rf"(?<!{_W})(?<![@/.])(?:https?:/{{1,2}}[^\s<>\"'()\[\]{{}},;|{_EAST}、。）」】]{{3,300}}"
+    rf"|www\.(?:{_W}|-){{1,63}}(?:\.(?:{_W}|-){{1,63}}){{1,6}}(?:/[^\s<>\"'(),;|、。）]{{0,200}})?"
+    rf"|(?:{_W}|-){{2,63}}(?:\.(?:{_W}|-){{1,63}}){{0,5}}\.(?:{_TLD})(?!{_W}|[@-]|\.{_W})(?:/[^\s<>\"'(),;|]{{0,200}})?)",
     re.I,
 )
 _IBAN: Final = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Z0-9])")
 _PERCENT: Final = re.compile(
-    r"(?<![\w.,])\d{1,3}(?:[.,]\d{1,4})?\s?(?:%|percent\b|per cent\b|prozent\b|procent\b|pour cent\b|por cento\b|por ciento\b|per cento\b"
+    rf"(?<!{_W})(?<![.,])\d{{1,3}}(?:[.,]\d{{1,4}})?\s?(?:%|percent\b|per cent\b|prozent\b|procent\b|pour cent\b|por cento\b|por ciento\b|per cento\b"
     r"|proc\.|pct\b|パーセント|퍼센트|프로)"
 )
-_PHONE: Final = re.compile(r"(?<![\w.,])(?:\+|00)?\(?\d[\d ()/.-]{5,22}\d(?![\w@%])")
-_NUMBER: Final = re.compile(r"(?<![^\W_])\d[\w.,/-]{0,40}(?<=\w)")
+_PHONE: Final = re.compile(rf"(?<!{_W})(?<![.,])(?:\+|00)?\(?\d[\d ()/.-]{{5,22}}\d(?!{_W}|[@%])")
+_NUMBER: Final = re.compile(rf"(?<!{_W})\d(?:{_W}|[.,/-]){{0,40}}")
 
 
 @lru_cache(maxsize=1)
@@ -92,6 +97,7 @@ def spans(text: str) -> list[Span]:
     for kind, matches in _finders(plain, low):
         for start, end in matches:
             end = _trimmed(plain, start, end)
+            start += len(plain[start:end]) - len(plain[start:end].lstrip())
             if end > start and not any(taken[start:end]):
                 taken[start:end] = b"\x01" * (end - start)
                 found.append(Span(kind, start, end))
