@@ -15,6 +15,7 @@ PLAIN: Final = b"\x00"
 SEALED: Final = b"\x01"
 _KEY_ID: Final = 4
 _NONCE: Final = 12
+_SUM: Final = 8
 
 
 def canonical(document: Any) -> bytes:
@@ -28,7 +29,9 @@ def digest(document: Any) -> str:
 
 
 class Codec:
-    """Documents in, bytes out. Without keys plain JSON; with keys AES-256-GCM, bound to where the row stands.
+    """Documents in, bytes out, bound to where the row stands: moved or damaged they no longer open.
+
+    Without keys the body is plain behind a checksum (it shows damage, not malice); with keys it is AES-256-GCM.
 
     ``keys`` maps a 4-byte key id to a 32-byte key; ``current`` is the id that new rows are sealed with. The other
     ids are still read, which is how a key is rotated without downtime. Once a codec has a key it refuses plain rows.
@@ -55,14 +58,17 @@ class Codec:
 
     def seal(self, plain: bytes, where: str) -> bytes:
         if self._current is None:
-            return PLAIN + plain
+            return PLAIN + _checksum(plain, where) + plain
         nonce = os.urandom(_NONCE)
         return SEALED + self._current + nonce + self._ciphers[self._current].encrypt(nonce, plain, where.encode())
 
     def open(self, data: bytes, where: str) -> bytes:
         kind = data[:1]
         if kind == PLAIN and not self.sealed:
-            return data[1:]
+            body = data[1 + _SUM :]
+            if data[1 : 1 + _SUM] != _checksum(body, where):
+                raise TamperedRecord(f"The record {where} fails its integrity check.")
+            return body
         if kind == SEALED:
             return self._decrypt(data, where)
         raise TamperedRecord(f"The record {where} is not sealed with the key that is in force.")
@@ -76,3 +82,9 @@ class Codec:
             return cipher.decrypt(nonce, body, where.encode())
         except (InvalidTag, ValueError) as error:
             raise TamperedRecord(f"The record {where} fails its integrity check.") from error
+
+
+def _checksum(plain: bytes, where: str) -> bytes:
+    summed = hashlib.blake2b(where.encode() + b"\0", digest_size=_SUM)
+    summed.update(plain)
+    return summed.digest()

@@ -1,0 +1,81 @@
+"""How rows of state reach the tables: many at once, in the order they were fed."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, cast
+
+from checkpoints.saver_rows import Row
+from checkpoints.saver_schema import ROW_BITS
+from checkpoints.transaction import Job, Tx
+from onboarding.errors import Conflict
+
+FenceCheck = Callable[[Tx, str, int], bool]
+"""Whether the token is still the thread's newest, asked inside the transaction of the put."""
+
+_COLUMNS: Final = "(id, kind, ns, checkpoint_id, run_id, body)"
+_CHUNKS: Final = (64, 16, 4, 1)
+
+
+def refuse_stale(tx: Tx, jobs: Sequence[Job], check: FenceCheck | None) -> list[Job]:
+    """Mark the jobs whose fence is behind and return the others."""
+    if check is None:
+        return list(jobs)
+    passed = []
+    for job in jobs:
+        row: Row = job.item
+        if row.fence is None or check(tx, row.thread_id, row.fence):
+            passed.append(job)
+        else:
+            job.error = Conflict(f"Another runner took over {row.thread_id}; this one's writes are refused.")
+    return passed
+
+
+def _insert(rows: int) -> str:
+    return f"INSERT INTO state_rows {_COLUMNS} VALUES " + ",".join(["(?,?,?,?,?,?)"] * rows)  # noqa: S608 - no values
+
+
+class SqliteSink:
+    """On SQLite: few statements of many rows, because each statement is one wait for the interpreter's lock."""
+
+    def __init__(self, fence_check: FenceCheck | None = None) -> None:
+        self._check = fence_check
+        self._numbers: dict[str, int] = {}
+
+    def write(self, tx: Tx, jobs: Sequence[Job]) -> None:
+        raw = cast(sqlite3.Connection, tx.conn.connection.dbapi_connection)
+        passed = refuse_stale(tx, jobs, self._check)
+        rows = [job.item for job in passed]
+        self._number(raw, {row.thread_id for row in rows} - self._numbers.keys())
+        done = 0
+        for size in _CHUNKS:
+            statement = _insert(size)
+            while len(rows) - done >= size:
+                raw.execute(statement, self._parameters(rows[done : done + size]))
+                done += size
+
+    def _parameters(self, rows: Iterable[Row]) -> list[Any]:
+        flat: list[Any] = []
+        for row in rows:
+            place = self._numbers[row.thread_id] << ROW_BITS | row.n
+            flat += (place, row.kind, row.ns, row.checkpoint_id, row.run_id, row.body)
+        return flat
+
+    def _number(self, raw: sqlite3.Connection, threads: Iterable[str]) -> None:
+        """Learn the numbers of these threads, new or not."""
+        names = sorted(threads)
+        for start in range(0, len(names), 64):
+            some = names[start : start + 64]
+            marks = ",".join(["(?)"] * len(some))
+            raw.execute(f"INSERT INTO state_threads (thread_id) VALUES {marks} ON CONFLICT DO NOTHING", some)  # noqa: S608
+            found = raw.execute(f"SELECT thread_id, no FROM state_threads WHERE thread_id IN ({marks})", some)  # noqa: S608
+            self._numbers.update(found.fetchall())
+
+    def forget(self, thread_id: str) -> None:
+        self._numbers.pop(thread_id, None)
+
+    def committed(self) -> None:
+        if len(self._numbers) > 4096:
+            self._numbers.clear()
+
+    def rolled_back(self) -> None:
+        self._numbers.clear()

@@ -1,0 +1,156 @@
+"""What a piece of work sees of the database, and how it is answered. Shared by both dialects."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from checkpoints.documents import Codec
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+Listener = Callable[[set[str]], None]
+_log = logging.getLogger("onboard.database")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def stamp(at: datetime) -> str:
+    """The one text form of a time in the ledger: UTC, milliseconds, sorts as text."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Tx:
+    """A transaction in progress: the connection, the codec, one ``now`` for all it writes, and whom it touched."""
+
+    __slots__ = ("codec", "conn", "now", "touched")
+
+    def __init__(self, conn: Connection, codec: Codec, now: datetime) -> None:
+        self.conn = conn
+        self.codec = codec
+        self.now = stamp(now)
+        self.touched: set[str] = set()
+        """Case ids whose watchers are told after the commit."""
+
+
+Work = Callable[[Tx], T]
+
+
+class Job:
+    """One thing to be made durable: a piece of work, or a row fed to a sink. Answered in the loop that asked."""
+
+    __slots__ = ("after", "done", "error", "future", "item", "loop", "result", "sink", "touched", "work")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop | None,
+        *,
+        work: Work[Any] | None = None,
+        sink: "Sink | None" = None,
+        item: Any = None,
+        after: "Job | None" = None,
+    ) -> None:
+        self.loop = loop
+        self.work = work
+        self.sink = sink
+        self.item = item
+        self.after = after
+        """Fails when this one failed: it builds on it."""
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.touched: set[str] = set()
+        self.done = False
+        self.future: asyncio.Future[Any] | None = None
+
+    async def wait(self) -> Any:
+        """Return the result once it is durable, or raise what went wrong. Only in the loop that asked."""
+        if not self.done:
+            assert self.loop is not None
+            self.future = self.loop.create_future()
+            await self.future
+        if self.done and self.error is not None:
+            raise self.error
+        return self.result
+
+    def release(self) -> None:
+        """Stop waiting: a later job of the same caller, on the same queue, answers for this one."""
+        if self.future is not None and not self.future.done():
+            self.future.set_result(None)
+
+    def settle(self) -> None:
+        """Answer. Runs in the loop that asked."""
+        self.done = True
+        self.after = self.item = self.work = None
+        if self.future is not None and not self.future.done():
+            self.future.set_result(None)
+
+
+class Sink(Protocol):
+    """Writes many small rows at once, in the order they were fed, inside the transaction of all else."""
+
+    def write(self, tx: Tx, jobs: Sequence[Job]) -> None:
+        """Write the jobs' items; set ``error`` on a job that is refused. Raises when the storage fails."""
+
+    def committed(self) -> None: ...
+    def rolled_back(self) -> None: ...
+
+
+class Database(Protocol):
+    """What the stores need of a database."""
+
+    codec: Codec
+    dialect: str
+    commits: int
+
+    async def write(self, work: Work[T]) -> T: ...
+    def post(self, work: Work[Any]) -> None: ...
+    def feed(self, sink: Sink, item: Any, after: Job | None = None) -> Job: ...
+    async def read(self, work: Work[T]) -> T: ...
+    def watch(self, listener: Listener) -> None: ...
+    async def close(self) -> None: ...
+
+
+def orphaned(job: Job) -> bool:
+    """Whether what the job builds on failed; then it fails with the same error."""
+    if job.after is not None and job.after.error is not None:
+        job.error = job.after.error
+        return True
+    return False
+
+
+def answer(jobs: Iterable[Job]) -> None:
+    """Tell every caller, with one wake-up for each loop that waits."""
+    waiting: dict[asyncio.AbstractEventLoop | None, list[Job]] = {}
+    for job in jobs:
+        waiting.setdefault(job.loop, []).append(job)
+    for loop, of_loop in waiting.items():
+        if loop is None:
+            _settle(of_loop)
+            continue
+        try:
+            loop.call_soon_threadsafe(_settle, of_loop)
+        except RuntimeError:
+            _log.warning("a loop closed before its %d writes were answered", len(of_loop))
+
+
+def _settle(jobs: list[Job]) -> None:
+    for job in jobs:
+        if job.error is not None and job.loop is None:
+            _log.error("posted write failed: %s", type(job.error).__name__)
+        job.settle()
+
+
+def tell(listeners: Iterable[Listener], touched: set[str]) -> None:
+    """Call the listeners after a commit; what they raise is theirs and never harms the writer."""
+    if not touched:
+        return
+    for listener in listeners:
+        try:
+            listener(touched)
+        except Exception:  # noqa: BLE001 - a listener's error is not the writer's
+            _log.exception("a listener failed")
