@@ -57,7 +57,11 @@ def create_link(tx: Tx, token: str, *, review_id: str, action: str, reviewer: st
         tx.conn.execute(insert(links), row)
 
 
-def link(tx: Tx, token: str) -> Row[Any] | None:
+LinkRow = Row[Any]
+
+
+def link(tx: Tx, token: str) -> LinkRow | None:
+    """The link's row by its token, or None."""
     if not 0 < len(token) <= MAX_TOKEN:
         return None
     return tx.conn.execute(select(links).where(links.c.token_hash == hashed(token))).first()

@@ -141,6 +141,12 @@ def counts(tx: Tx) -> dict[str, int]:
     return {row[0]: row[1] for row in tx.conn.execute(select(cases.c.status, func.count()).group_by(cases.c.status))}
 
 
+def open_graph_versions(tx: Tx) -> dict[str, int]:
+    """How many open cases stand in which graph version."""
+    query = select(cases.c.graph_version, func.count()).where(cases.c.status.not_in(sorted(CLOSED)))
+    return {row[0]: row[1] for row in tx.conn.execute(query.group_by(cases.c.graph_version))}
+
+
 # Work due: the ledger, not the engine, says what should be running.
 
 

@@ -195,3 +195,11 @@ def overdue(stage: Stage, tx: Tx) -> list[Row[Any]]:
     """Waits of a stage whose due time has come."""
     query = select(reviews).where(reviews.c.status == "waiting", reviews.c.stage == stage, reviews.c.due_at <= tx.now)
     return list(tx.conn.execute(query))
+
+
+def oldest_waiting(tx: Tx) -> str | None:
+    """When the review that has waited longest for a person was opened."""
+    people = ("review", "second_review", "activation")
+    query = select(func.min(reviews.c.opened_at)).where(reviews.c.status == "waiting", reviews.c.stage.in_(people))
+    opened: str | None = tx.conn.execute(query).scalar_one_or_none()
+    return opened

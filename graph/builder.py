@@ -4,6 +4,8 @@ Nodes are in ``graph/nodes.py`` (reach, judge, return), forks in ``graph/routes.
 the merchant or the clock is an interrupt: the case is checkpointed there and holds nothing while it waits.
 """
 
+from typing import Any
+
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -15,7 +17,7 @@ from graph.state import CaseState, Started
 Graph = CompiledStateGraph[CaseState, Context, Started, CaseState]
 
 
-def build_graph(saver: BaseCheckpointSaver[str] | None = None) -> Graph:
+def build_graph(saver: BaseCheckpointSaver[Any] | None = None) -> Graph:
     """The compiled flow, remembering through ``saver``."""
     graph = StateGraph(CaseState, context_schema=Context, input_schema=Started)
 

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.tools import BaseTool
-from onboarding.screening import Watchlist
 
 from checkpoints.database import Database
 from checkpoints.lookup import Lookup
 from onboarding.policy import Policy
+from onboarding.screening import Watchlist
 from onboarding.settings import Settings
 
 

@@ -8,7 +8,6 @@ from datetime import date, timedelta
 
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
-from onboarding.matching import match_keys
 
 from agents import postprocessing, preprocessing, validation
 from checkpoints import cases, effects, reviews
@@ -21,6 +20,7 @@ from onboarding.assessment import Assessment, Prior, Validation
 from onboarding.case import CaseRecord, Stage, Status
 from onboarding.decision import Resolution, second_required
 from onboarding.errors import GateRefused
+from onboarding.matching import match_keys
 from onboarding.reading.result import Reading
 
 

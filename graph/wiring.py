@@ -12,14 +12,13 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Literal
 
-from checkpoints.saver import open_saver
 from filelock import FileLock, Timeout
-from onboarding.screening import Watchlist
 
 from checkpoints.database import open_database
 from checkpoints.documents import Codec
 from checkpoints.lookup import Lookup
 from checkpoints.migrate import migrate
+from checkpoints.saver import open_saver
 from graph.builder import build_graph
 from graph.context import Clock, Context, Observer
 from graph.engine import LocalEngine
@@ -29,6 +28,7 @@ from graph.service import Service
 from onboarding import faults
 from onboarding.errors import DataDirInUse
 from onboarding.policy import Policy
+from onboarding.screening import Watchlist
 from onboarding.settings import BadSettings, Settings
 from tools import mail
 from tools.patience import Patience

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import checkpoints.saver_schema  # noqa: F401 - its tables are on the same metadata
 from checkpoints.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)

@@ -1,0 +1,60 @@
+"""The HTTP face: every router, one error table, a byte cap, and the sandbox where no service is configured."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from api import cases, operations, problems, review, trail
+from api.limits import BodyLimit
+from api.metrics import Metrics
+from graph.wiring import Product
+from tools.sandbox import sandbox
+
+DESCRIPTION: Final = (
+    "Submit merchants' applications, follow them, decide on them. Nothing accepted is lost, nothing happens twice, "
+    "nobody gets past the gate, everything can be explained. Errors are RFC 9457 problem details with a stable `code`."
+)
+
+
+def create_app(product: Product, metrics: Metrics) -> ASGIApp:
+    """The application over a built product. Call it inside the event loop that will serve it."""
+    app = FastAPI(title="Merchant onboarding", version="1", description=DESCRIPTION, redoc_url=None)
+    app.state.product = product
+    app.state.metrics = metrics
+    app.state.watchers = trail.Watchers(product)
+    problems.install(app)
+    for part in (cases, trail, review, operations):
+        app.include_router(part.router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    if not (product.settings.svc1_url and product.settings.svc2_url):
+        app.mount("/sandbox", sandbox(product.settings.data_dir / "sandbox.db"))
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return BodyLimit(app, product.settings.max_body_bytes)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document with the shapes that only our own readers and error table know."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for model in (problems.Problem, cases.RowResults):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas[model.__name__] = schema
+        for operations_ in document["paths"].values():
+            for operation in operations_.values():
+                _only_problems(operation["responses"])
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _only_problems(responses: dict[str, Any]) -> None:
+    """Where FastAPI assumes its own 422 shape, ours is answered."""
+    invalid = responses.get("422")
+    if invalid and "HTTPValidationError" in str(invalid):
+        schema = {"$ref": "#/components/schemas/Problem"}
+        responses["422"] = {"description": "`invalid_request`", "content": {problems.MEDIA_TYPE: {"schema": schema}}}

@@ -1,0 +1,58 @@
+"""Who is asking: bearer tokens and what their roles allow."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final, Literal, cast
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from checkpoints import access
+from graph.service import Actor
+from graph.wiring import Product
+from onboarding.errors import Forbidden, Unauthorized
+
+Role = Literal["backend", "reviewer", "senior_reviewer", "admin"]
+MAY: Final[dict[str, frozenset[str]]] = {
+    "read": frozenset({"backend", "reviewer", "senior_reviewer", "admin"}),
+    "submit": frozenset({"backend", "admin"}),
+    "decide": frozenset({"reviewer", "senior_reviewer", "admin"}),
+    "administer": frozenset({"admin"}),
+}
+_bearer = HTTPBearer(auto_error=False, description="A token from `onboard token create`.")
+
+
+def product_of(request: Request) -> Product:
+    """The product this application serves."""
+    return cast(Product, request.app.state.product)
+
+
+Served = Annotated[Product, Depends(product_of)]
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+async def bearer(product: Served, credentials: Credentials) -> Actor:
+    """The actor behind the token. Raises Unauthorized. Looked up at every call: a revoked token ends at once."""
+    if credentials is None:
+        raise Unauthorized()
+    token = credentials.credentials
+    row = await product.context.db.read(lambda tx: access.bearer(tx, token))
+    if row is None:
+        raise Unauthorized("This token is not valid.")
+    return Actor(row.name, row.role)
+
+
+def may(what: str) -> Callable[[Actor], Awaitable[Actor]]:
+    """A dependency: the actor, if the role allows ``what``. Raises Forbidden."""
+
+    async def check(actor: Annotated[Actor, Depends(bearer)]) -> Actor:
+        if actor.role not in MAY[what]:
+            raise Forbidden(f"The role {actor.role} may not {what}.")
+        return actor
+
+    return check
+
+
+Reader = Annotated[Actor, Depends(may("read"))]
+Submitter = Annotated[Actor, Depends(may("submit"))]
+Decider = Annotated[Actor, Depends(may("decide"))]
+Admin = Annotated[Actor, Depends(may("administer"))]

@@ -1,0 +1,186 @@
+"""The graph API for backends and reviewers: submit, read, decide, answer, withdraw."""
+
+import hashlib
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import Field, JsonValue
+
+from api.auth import Admin, Decider, Reader, Served, Submitter
+from api.bodies import ANSWERS, APPLICATION, ROWS
+from api.intake import idempotency, intake, media_type
+from api.problems import responses
+from onboarding import errors
+from onboarding.case import CaseView, Status
+from onboarding.decision import Decision
+from onboarding.door import MalformedInput, json_value, make_part
+from onboarding.model import Value
+from onboarding.submission import Part
+
+router = APIRouter(prefix="/v1/cases", tags=["cases"])
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200, min_length=1)]
+
+
+class CaseList(Value):
+    items: list[CaseView]
+    next_cursor: str | None = None
+
+
+class RowResult(Value):
+    """How one CSV row fared: a case, or a problem."""
+
+    row: int
+    status: int
+    case: CaseView | None = None
+    problem: dict[str, JsonValue] | None = None
+
+
+class RowResults(Value):
+    items: list[RowResult]
+
+
+class DecisionBody(Decision):
+    """A decision, and the review it is meant for; ``review_id`` may be left out while exactly one review waits."""
+
+    review_id: str | None = Field(default=None, max_length=100)
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=CaseView,
+    openapi_extra={"requestBody": APPLICATION},
+    responses={200: {"model": CaseView, "description": "This key and body came before: the same case."}, **ROWS}
+    | responses(errors.BadInput, MalformedInput, errors.IdempotencyKeyReused, also=(413, 415)),
+)
+async def submit(
+    request: Request,
+    product: Served,
+    actor: Submitter,
+    key: IdempotencyKey = None,
+    external_ref: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00-\x1f]*$")] = None,
+) -> Response:
+    """Submit an application. Answered only once it is durable. A CSV makes one case a row."""
+    body = await intake(request)
+    applications = [body.parts] if body.parts else [[row.part] for row in body.rows if row.part]
+    bad = [row for row in body.rows if row.problem]
+    if not applications:
+        raise errors.BadInput(f"row {bad[0].number} {bad[0].problem}", field=f"row {bad[0].number}")
+    idem = idempotency(key, body.body_hash)
+    found, new = await product.service.submit(actor, applications, key=idem, external_ref=external_ref)
+    status = 202 if new else 200
+    if len(body.rows) > 1:
+        return _rows(body.rows, iter(found), status)
+    return JSONResponse(found[0].to_json(), status, headers={"Location": found[0].links.self})
+
+
+def _rows(rows: list[Any], found: Any, status: int) -> Response:
+    results = []
+    for row in rows:
+        if row.part is not None:
+            results.append(RowResult(row=row.number, status=status, case=next(found)))
+        else:
+            told = {
+                "status": 422,
+                "code": "bad_input",
+                "title": "Bad input",
+                "detail": f"row {row.number} {row.problem}",
+            }
+            results.append(RowResult(row=row.number, status=422, problem=told))
+    return JSONResponse(RowResults(items=results).to_json(), 207)
+
+
+@router.get("", response_model=CaseList, responses=responses(errors.BadInput))
+async def listed(
+    product: Served,
+    _: Reader,
+    status: Status | None = None,
+    q: Annotated[str | None, Query(max_length=200)] = None,
+    recommendation: Annotated[str | None, Query(pattern="^(approve|review|reject)$")] = None,
+    assignee: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=20, pattern=r"^[0-9]+$")] = None,
+) -> CaseList:
+    """Cases, newest first."""
+    filters = {"status": status, "recommendation": recommendation, "assignee": assignee}
+    if any("\x00" in text for text in (q or "", assignee or "")):
+        raise errors.BadInput("q: a NUL character cannot be searched for.", field="q")
+    before = min(int(cursor), 2**62) if cursor else None
+    items, after = await product.service.listed(filters=filters, q=q, before=before, limit=limit)
+    return CaseList(items=items, next_cursor=str(after) if after is not None else None)
+
+
+@router.get("/{case_id}", response_model=CaseView, responses=responses(errors.CaseNotFound))
+async def get(case_id: str, product: Served, _: Reader) -> Response:
+    """The case."""
+    return JSONResponse((await product.service.get(case_id)).to_json())
+
+
+@router.post(
+    "/{case_id}/decision",
+    response_model=CaseView,
+    responses=responses(
+        errors.CaseNotFound,
+        errors.AlreadyDecided,
+        errors.CaseChanged,
+        errors.NotWaiting,
+        errors.FourEyes,
+        errors.InvalidDecision,
+        MalformedInput,
+        also=(413, 415),
+    ),
+)
+async def decide(case_id: str, body: DecisionBody, product: Served, actor: Decider) -> Response:
+    """Decide the waiting review. The same decision again changes nothing; a different one is refused."""
+    decision = Decision.from_json(body.model_dump(exclude={"review_id"}))
+    case = await product.service.decide(actor, case_id, decision, review_id=body.review_id, channel="api")
+    return JSONResponse(case.to_json())
+
+
+@router.post(
+    "/{case_id}/information",
+    response_model=CaseView,
+    openapi_extra={"requestBody": ANSWERS},
+    responses=responses(
+        errors.CaseNotFound,
+        errors.NotWaiting,
+        errors.BadInput,
+        errors.IdempotencyKeyReused,
+        MalformedInput,
+        also=(413, 415),
+    ),
+)
+async def inform(
+    case_id: str, request: Request, product: Served, actor: Submitter, key: IdempotencyKey = None
+) -> Response:
+    """The answer to a request for information: answers by path, text, or documents."""
+    if media_type(request.headers.get("content-type"))[0] == "application/json":
+        raw = await request.body()
+        parts, body_hash = [_answers(raw)], hashlib.sha256(raw).hexdigest()
+    else:
+        body = await intake(request)
+        parts = body.parts or [row.part for row in body.rows if row.part]
+        body_hash = body.body_hash
+    case = await product.service.inform(actor, case_id, parts, key=idempotency(key, body_hash))
+    return JSONResponse(case.to_json())
+
+
+def _answers(raw: bytes) -> Part:
+    document = json_value(raw)
+    answers = document.get("answers") if isinstance(document, dict) else None
+    if not isinstance(answers, dict) or not answers or set(document) != {"answers"}:  # type: ignore[arg-type]
+        raise errors.BadInput('answers: send {"answers": {path: value}}.', field="answers")
+    return make_part(answers, "json", kind="answers")
+
+
+@router.post("/{case_id}/withdraw", response_model=CaseView, responses=responses(errors.CaseNotFound, errors.Conflict))
+async def withdraw(case_id: str, product: Served, actor: Submitter) -> Response:
+    """End an open case."""
+    return JSONResponse((await product.service.withdraw(actor, case_id)).to_json())
+
+
+@router.post("/{case_id}/release", response_model=CaseView, responses=responses(errors.CaseNotFound, errors.Conflict))
+async def release(case_id: str, product: Served, actor: Admin) -> Response:
+    """Take a case out of quarantine and try again from where it stands."""
+    return JSONResponse((await product.service.release(actor, case_id)).to_json())

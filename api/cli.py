@@ -1,0 +1,229 @@
+"""The shell face: ``onboard --help``."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import typer
+from dotenv import dotenv_values
+from rich.console import Console
+
+from api import doctor as checkup
+from api import show as display
+from api.client import CallFailed, Client, token_of
+from api.evaluate import evaluate
+from api.serve import configure_logging
+from api.serve import serve as run_service
+from graph import administration
+from onboarding.errors import OnboardingError
+from onboarding.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False, add_completion=False)
+tokens = typer.Typer(no_args_is_help=True, help="Bearer tokens of backends and people.")
+checkpoints = typer.Typer(no_args_is_help=True, help="What the graph remembers of a case.")
+app.add_typer(tokens, name="token")
+app.add_typer(checkpoints, name="checkpoints")
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
+TYPES: Final = {"json": "application/json", "text": "text/plain", "csv": "text/csv"}
+SUFFIXES: Final = {".json": "json", ".csv": "csv", ".txt": "text", ".eml": "text", ".md": "text", ".xml": "text"}
+
+
+def settings_of() -> Settings:
+    """The environment over ``.env``: the only place where either is read."""
+    values = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return Settings.from_environment(values | dict(os.environ))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of ours as one line on stderr and exit code 1."""
+    try:
+        yield
+    except (OnboardingError, CallFailed, OSError) as error:
+        err.print(f"[red]error:[/red] {getattr(error, 'detail', None) or error}", highlight=False)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def _service() -> Iterator[Client]:
+    with _told():
+        settings = settings_of()
+        url = os.environ.get("ONBOARD_URL", "http://127.0.0.1:8000").rstrip("/")
+        with Client(url, token_of(settings, os.environ.get("ONBOARD_TOKEN"))) as client:
+            yield client
+
+
+def _print(data: Any, as_json: bool, shown: Any) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+    else:
+        out.print(shown)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+) -> None:
+    """Run the service: API, pages, engine, and the sandbox where no SVC1 or SVC2 is configured."""
+    configure_logging()
+
+    def ready(url: str) -> None:
+        out.print(f"onboard serves [bold]{url}[/bold] (API reference: {url}/docs); data in {settings.data_dir}")
+        out.print(f"admin token in {settings.data_dir / 'admin-token'}; stop with Ctrl-C")
+
+    with _told():
+        settings = settings_of()
+        asyncio.run(run_service(settings, host, port, ready))
+
+
+@app.command()
+def submit(
+    file: Annotated[str, typer.Argument(help="A file, or - for standard input.")],
+    format_: Annotated[
+        Literal["json", "text", "csv"] | None, typer.Option("--format", help="Default: by suffix.")
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until a person, the merchant or nobody is awaited.")] = False,
+    key: Annotated[str | None, typer.Option(help="Idempotency key: the same again is the same case.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Submit an application."""
+    with _service() as client:
+        body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        kind = (
+            format_
+            or SUFFIXES.get(Path(file).suffix.lower())
+            or ("json" if body.lstrip()[:1] in (b"{", b"[") else "text")
+        )
+        headers = {"Content-Type": TYPES[kind]} | ({"Idempotency-Key": key} if key else {})
+        answer = client.call("POST", "/v1/cases", content=body, headers=headers)
+        rows = list(answer["items"]) if "items" in answer else [{"case": answer}]
+        found = [display.settled(client, row["case"]) if wait and row.get("case") else row.get("case") for row in rows]
+        problems = [row["problem"]["detail"] for row in rows if row.get("problem")]
+        cases = [case for case in found if case]
+        _print(answer if not wait else (cases[0] if len(rows) == 1 else cases), as_json, display.table(cases))
+        for problem in problems:
+            err.print(f"[red]not accepted:[/red] {problem}", highlight=False)
+        if problems:
+            raise typer.Exit(1)
+
+
+@app.command()
+def cases(
+    status: Annotated[str | None, typer.Option(help="Only cases of this status.")] = None,
+    q: Annotated[str | None, typer.Option(help="Words of the name, the reference, or the id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    as_json: Json = False,
+) -> None:
+    """List cases, newest first."""
+    with _service() as client:
+        params = {name: value for name, value in {"status": status, "q": q, "limit": limit}.items() if value}
+        answer = client.call("GET", "/v1/cases", params=params)
+        _print(answer, as_json, display.table(answer["items"]))
+
+
+@app.command()
+def show(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: Json = False) -> None:
+    """Show one case: what was read, what was found and why, what was decided, and what happened."""
+    with _service() as client:
+        answer = client.call("GET", f"/v1/cases/{case}")
+        events = client.call("GET", f"/v1/cases/{case}/events")["items"]
+        _print(answer if as_json else None, as_json, display.case(answer, events))
+
+
+@app.command()
+def decide(
+    case: Annotated[str, typer.Argument(help="The case's id.")],
+    action: Annotated[
+        str, typer.Argument(help="approve, reject, request-information; retry or give-up after a failed activation.")
+    ],
+    reason: Annotated[list[str] | None, typer.Option(help="A reason code; may be repeated.")] = None,
+    comment: Annotated[str | None, typer.Option(help="For the record.")] = None,
+    review: Annotated[str | None, typer.Option(help="The review it is meant for; default: the one that waits.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Decide the waiting review of a case."""
+    with _service() as client:
+        body = {
+            "action": action.replace("-", "_"),
+            "reason_codes": reason or [],
+            "comment": comment,
+            "review_id": review,
+        }
+        answer = client.call("POST", f"/v1/cases/{case}/decision", json=body)
+        _print(answer, as_json, display.table([answer]))
+
+
+@app.command()
+def release(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: Json = False) -> None:
+    """Take a case out of quarantine and try again from where it stands."""
+    with _service() as client:
+        answer = client.call("POST", f"/v1/cases/{case}/release")
+        _print(answer, as_json, display.table([answer]))
+
+
+@app.command("eval")
+def eval_(
+    file: Annotated[Path, typer.Argument(help="JSON lines: id, format, payload, as_of, and expect where known.")],
+    results: Annotated[Path, typer.Option(help="Where a line each goes.")],
+    as_json: Json = False,
+) -> None:
+    """Run PreOnboarding over a file of applications and compare with what is expected."""
+    with _told():
+        report = evaluate(file, results, settings_of(), err)
+        _print(report.data, as_json, report.table())
+        if report.unreadable:
+            raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    audit: Annotated[bool, typer.Option("--audit", help="Verify every audit chain.")] = False, as_json: Json = False
+) -> None:
+    """Check the settings, the storage, the audit chains, and cases that need an operator."""
+    with _told():
+        report = asyncio.run(checkup.examine(settings_of(), audit=audit))
+        _print(report, as_json, checkup.table(report))
+        if not all(item["ok"] for item in report):
+            raise typer.Exit(1)
+
+
+@tokens.command("create")
+def token_create(
+    name: Annotated[str, typer.Argument(help="Whose token it is; for people their e-mail address.")],
+    role: Annotated[Literal["backend", "reviewer", "senior_reviewer", "admin"], typer.Option(help="What it may do.")],
+    as_json: Json = False,
+) -> None:
+    """Make a bearer token; it is printed this once."""
+    with _told():
+        token = asyncio.run(administration.create_token(settings_of(), name, role))
+        _print({"name": name, "role": role, "token": token}, as_json, token)
+
+
+@tokens.command("revoke")
+def token_revoke(name: Annotated[str, typer.Argument(help="Whose tokens end now.")]) -> None:
+    """End every live token of this name."""
+    with _told():
+        count = asyncio.run(administration.revoke_tokens(settings_of(), name))
+        out.print(f"{count} token(s) of {name} ended")
+
+
+@checkpoints.command("list")
+def checkpoints_list(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: Json = False) -> None:
+    """The case's checkpoints, newest first."""
+    with _service() as client:
+        answer = client.call("GET", f"/v1/cases/{case}/checkpoints")
+        _print(answer, as_json, display.checkpoints(answer["items"]))
+
+
+def main() -> None:
+    """The entry point."""
+    app()

@@ -1,0 +1,59 @@
+"""The shell's way to a running service, with errors as one clear line."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from api.serve import ADMIN_TOKEN
+from onboarding.settings import Settings
+
+
+class CallFailed(Exception):
+    """The service answered with a problem, or not at all. The message is for people."""
+
+    def __init__(self, message: str, body: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.body = body or {}
+
+
+class Client:
+    """Calls the API of ``url`` with a bearer token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self._http = httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def call(self, method: str, path: str, **request: Any) -> Any:
+        """The JSON of the answer. Raises CallFailed."""
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx.HTTPError as error:
+            raise CallFailed(
+                f"No service answers at {self.url} ({type(error).__name__}). Is `onboard serve` running?"
+            ) from error
+        body = answer.json() if answer.content else {}
+        if answer.status_code >= 400:
+            raise CallFailed(
+                f"{body.get('code', answer.status_code)}: {body.get('detail') or answer.reason_phrase}", body
+            )
+        return body
+
+
+def token_of(settings: Settings, given: str | None) -> str:
+    """``ONBOARD_TOKEN``, else what ``serve`` left in the data folder. Raises CallFailed."""
+    if given:
+        return given
+    path = Path(settings.data_dir) / ADMIN_TOKEN
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise CallFailed(f"No token: set ONBOARD_TOKEN, or run `onboard serve` (it leaves one in {path}).") from error

@@ -1,0 +1,80 @@
+"""The link in an approval letter: GET renders the confirmation page and changes nothing; the form's POST decides."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse
+from fastapi.templating import Jinja2Templates
+
+from api.auth import Served
+from api.problems import status_of
+from graph import links
+from onboarding.decision import worst
+from onboarding.errors import AlreadyDecided, OnboardingError
+from onboarding.letters.reasons import SENTENCE_OF
+from onboarding.letters.words import when
+
+router = APIRouter(prefix="/review", tags=["review"])
+templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+}
+PAGE: Final[dict[str, Any]] = {"content": {"text/html": {"schema": {"type": "string"}}}}
+PAGES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The page."} | PAGE,
+    403: {"description": "A second approval must come from another person."} | PAGE,
+    404: {"description": "No such link."} | PAGE,
+    409: {"description": "Decided already, or the case changed since."} | PAGE,
+    410: {"description": "The link is no longer valid."} | PAGE,
+    503: {"description": "Nothing was stored; try again."} | PAGE,
+}
+
+
+@router.get("/{token}", response_class=HTMLResponse, responses=PAGES)
+async def show(token: str, request: Request, product: Served) -> HTMLResponse:
+    """The confirmation page. Fetching it, however often and by whatever scanner, decides nothing."""
+    try:
+        link = await links.look(product.service, token)
+    except OnboardingError as error:
+        return _sorry(request, error)
+    context = {
+        "link": link,
+        "findings": worst(link.record.findings),
+        "reasons": sorted(SENTENCE_OF.items()),
+        "due": when(datetime.fromisoformat(link.case.review.due_at))
+        if link.case.review and link.case.review.due_at
+        else "",
+    }
+    return templates.TemplateResponse(request, "confirm.html", context, headers=HEADERS)
+
+
+@router.post("/{token}", response_class=HTMLResponse, responses=PAGES)
+async def decide(
+    token: str,
+    request: Request,
+    product: Served,
+    comment: Annotated[str, Form(max_length=5000)] = "",
+    reason_codes: Annotated[list[str] | None, Form(max_length=20)] = None,
+) -> HTMLResponse:
+    """Decide as the link says."""
+    try:
+        case = await links.use(product.service, token, reason_codes=reason_codes or [], comment=comment.strip() or None)
+    except OnboardingError as error:
+        return _sorry(request, error)
+    return templates.TemplateResponse(request, "decided.html", {"case": case}, headers=HEADERS)
+
+
+def _sorry(request: Request, error: OnboardingError) -> HTMLResponse:
+    standing = error.extra.get("decision") if isinstance(error, AlreadyDecided) else None
+    context = {"message": error.detail, "code": error.code, "standing": standing}
+    return templates.TemplateResponse(request, "sorry.html", context, status_code=status_of(error), headers=HEADERS)

@@ -1,0 +1,112 @@
+"""Running the service: bind, build, print where to look, drain on SIGTERM."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from api.app import create_app
+from api.metrics import Metrics
+from checkpoints import access
+from checkpoints.database import Tx
+from graph.wiring import kept_secret, open_product, running
+from onboarding.settings import Settings
+
+ADMIN_TOKEN = "admin-token"  # noqa: S105 - the name of a file
+
+
+class Server(uvicorn.Server):
+    """uvicorn that leaves the signals to us: after it stops, the engine still drains."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(2048)
+    return listener
+
+
+async def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. ``ready`` is called with the URL once requests are answered."""
+    listener = bind(host, port)
+    bound = listener.getsockname()[1]
+    inner = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{bound}"  # noqa: S104 - compared, not bound
+    if "public_url" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"public_url": inner})
+    metrics = Metrics()
+    async with open_product(settings, self_url=inner, observer=metrics) as product:
+        await product.context.db.write(lambda tx: _admin(tx, settings.data_dir))
+        config = uvicorn.Config(
+            create_app(product, metrics), log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="off"
+        )
+        server = Server(config)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _stop, server, product.runner.drain)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells by a flag
+            await asyncio.sleep(0.01)
+        async with running(product):
+            ready(inner)
+            await task
+
+
+def _stop(server: Server, drain: Callable[[], None]) -> None:
+    drain()
+    server.should_exit = True
+
+
+def _admin(tx: Tx, data_dir: Path) -> None:
+    """The local admin's token, kept in the data folder with mode 0600, and known to the ledger by its hash."""
+    token = kept_secret(data_dir / ADMIN_TOKEN)
+    access.create_token(tx, "admin", "admin", token=token)
+
+
+def configure_logging() -> None:
+    """JSON lines to stderr: event names and ids, never what a merchant wrote."""
+    level = getattr(logging, os.environ.get("LOG_LEVEL", "INFO").upper(), logging.INFO)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.ExtraAdder(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _only_where,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for noisy in ("httpx", "httpcore", "alembic", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _only_where(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Of an exception only its type and the places it passed: its text and the values may be personal."""
+    info = event.pop("exc_info", None)
+    if isinstance(info, tuple) and info[0] is not None:
+        frames, trace = [], info[2]
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            frames.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
+            trace = trace.tb_next
+        event.update(error=info[0].__name__, trace=frames[-8:])
+    return event

@@ -1,0 +1,122 @@
+"""Cases for the terminal: tables and one page a case. Merchant text is shown as text, never as markup."""
+
+import time
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from api.client import CallFailed, Client
+from onboarding.letters.words import one_line
+
+RESTING: Final = frozenset(
+    {
+        "in_review",
+        "awaiting_information",
+        "active",
+        "rejected",
+        "activation_failed",
+        "withdrawn",
+        "expired",
+        "quarantined",
+    }
+)
+COLOURS: Final = {"critical": "bold red", "high": "red", "warning": "yellow", "info": "cyan"}
+
+
+def settled(client: Client, case: dict[str, Any], seconds: float = 120) -> dict[str, Any]:
+    """The case once somebody outside is awaited, or it is closed. Raises CallFailed when it takes too long."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        found: dict[str, Any] = client.call("GET", case["links"]["self"])
+        if found["status"] in RESTING:
+            return found
+        time.sleep(0.1)
+    raise CallFailed(f"Case {case['id']} is still {found['status']} after {seconds:.0f} s.")
+
+
+def table(cases: list[dict[str, Any]]) -> RenderableType:
+    """One line a case."""
+    shown = Table(box=None, pad_edge=False)
+    for column in ("case", "status", "recommended", "risk", "country", "merchant"):
+        shown.add_column(column)
+    for case in cases:
+        risk, advice = case["risk"], case["recommendation"]
+        shown.add_row(
+            case["id"],
+            case["status"],
+            advice["action"] if advice else "",
+            f"{risk['level']} {risk['score']}" if risk else "",
+            Text(case["application"]["country"] or ""),
+            Text(one_line(case["application"]["legal_name"] or "", 60)),
+        )
+    return shown
+
+
+def case(found: dict[str, Any], events: list[dict[str, Any]]) -> RenderableType:
+    """One page: summary, fields with their sources, findings, what is missing, decisions, activations, the story."""
+    parts: list[RenderableType] = [table([found])]
+    if found["problem"]:
+        parts.append(Text(f"\nproblem: {found['problem']}", style="bold red"))
+    if found["summary"]:
+        parts.append(Text(f"\n{found['summary']}"))
+    parts += [Text("\nfindings", style="bold")] + [_finding(item) for item in found["findings"]] or [Text("none")]
+    if found["missing"]:
+        parts.append(Text("\nmissing: " + ", ".join(found["missing"])))
+    parts += [Text("\nas read", style="bold"), _fields(found)]
+    if found["review"]:
+        review = found["review"]
+        parts.append(
+            Text(f"\nwaits for {', '.join(review['allowed_actions'])} ({review['stage']}, due {review['due_at']})")
+        )
+    for made in found["decisions"]:
+        codes = ", ".join(made["reason_codes"])
+        parts.append(Text(f"decided: {made['action']} by {made['actor']} ({made['channel']}) at {made['at']} {codes}"))
+    for effect in found["activations"]:
+        parts.append(
+            Text(
+                f"{effect['service']}: {effect['status']} {effect['reference'] or ''} after {effect['attempts']} call(s)"
+            )
+        )
+    return Group(*parts, Text("\nwhat happened", style="bold"), _story(events))
+
+
+def _finding(item: dict[str, Any]) -> Text:
+    line = Text(f"  {item['severity']:<8} ", style=COLOURS[item["severity"]])
+    line.append(f"{item['code']} {item['path'] or ''}: {one_line(item['message'], 300)}", style="default")
+    for evidence in item["evidence"][:2]:
+        if evidence["quote"]:
+            line.append(
+                f"\n             “{one_line(evidence['quote'], 160)}” ({evidence['source']} {evidence['where'] or ''})"
+            )
+    return line
+
+
+def _fields(found: dict[str, Any]) -> RenderableType:
+    shown = Table(box=None, pad_edge=False, show_header=False)
+    for path, source in found["provenance"].items():
+        shown.add_row(
+            Text(path),
+            Text(one_line(source["raw"], 70)),
+            Text(f"{source['source']} {source['where'] or ''}", style="dim"),
+        )
+    return shown
+
+
+def _story(events: list[dict[str, Any]]) -> RenderableType:
+    shown = Table(box=None, pad_edge=False, show_header=False)
+    for event in events:
+        told = ", ".join(f"{name} {value}" for name, value in event["data"].items() if value not in (None, "", []))
+        shown.add_row(event["at"], Text(event["actor"]), event["type"], Text(one_line(told, 160), style="dim"))
+    return shown
+
+
+def checkpoints(items: list[dict[str, Any]]) -> RenderableType:
+    """One line a checkpoint."""
+    shown = Table(box=None, pad_edge=False)
+    for column in ("checkpoint", "step", "at", "next"):
+        shown.add_column(column)
+    for item in items:
+        shown.add_row(item["id"], str(item["step"]), item["at"], ", ".join(item["next"]) or "end")
+    return shown

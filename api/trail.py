@@ -1,0 +1,144 @@
+"""The story of a case: its audit trail, at once or as a live stream, and its checkpoints."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import JsonValue
+
+from api.auth import Reader, Served
+from api.problems import responses
+from graph.service import closed
+from graph.wiring import Product
+from onboarding import errors
+from onboarding.model import Value
+
+router = APIRouter(prefix="/v1/cases/{case_id}", tags=["trail"])
+STREAM: Final = "text/event-stream"
+HEARTBEAT: Final = 10.0
+STREAMED: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {STREAM: {"schema": {"type": "string"}}}}}
+
+
+class Event(Value):
+    """``seq`` counts from 1 in the case; ``hash`` covers this event and, through it, all before."""
+
+    seq: int
+    at: str
+    actor: str
+    type: str
+    data: dict[str, JsonValue]
+    hash: str
+
+
+class Events(Value):
+    items: list[Event]
+
+
+class Checkpoint(Value):
+    """One checkpoint: its id, which step wrote it, what runs next, and what it changed."""
+
+    id: str
+    parent_id: str | None
+    step: int
+    at: str
+    next: list[str]
+    changed: list[str]
+
+
+class Checkpoints(Value):
+    items: list[Checkpoint]
+
+
+class Watchers:
+    """Wakes whoever follows a case, from the commit that touched it."""
+
+    def __init__(self, product: Product) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        product.context.db.watch(self._committed)
+
+    def _committed(self, touched: set[str]) -> None:
+        if not self._waiting:
+            return
+        self._loop.call_soon_threadsafe(self._wake, touched)
+
+    def _wake(self, touched: set[str]) -> None:
+        for case_id in touched & self._waiting.keys():
+            for event in self._waiting[case_id]:
+                event.set()
+
+    async def changed(self, case_id: str, timeout: float) -> None:  # noqa: ASYNC109 - a heartbeat, not a limit
+        """Return when the case changed, or after ``timeout`` seconds."""
+        event = asyncio.Event()
+        self._waiting.setdefault(case_id, set()).add(event)
+        try:
+            async with asyncio.timeout(timeout):
+                await event.wait()
+        except TimeoutError:
+            return
+        finally:
+            followers = self._waiting[case_id]
+            followers.discard(event)
+            if not followers:
+                del self._waiting[case_id]
+
+
+@router.get(
+    "/events",
+    response_model=Events,
+    responses=STREAMED | responses(errors.CaseNotFound),
+)
+async def events(
+    case_id: str, request: Request, product: Served, _: Reader, after: Annotated[int, Query(ge=0, le=2**31)] = 0
+) -> Response:
+    """The audit trail, in order. With ``Accept: text/event-stream`` a live stream that ends when the case closes."""
+    items = await product.service.events(case_id, after)
+    if STREAM in request.headers.get("accept", ""):
+        last = request.headers.get("last-event-id", "")
+        start = int(last) if last.isdigit() and len(last) < 10 else after
+        return StreamingResponse(_follow(product, request.app.state.watchers, case_id, start), media_type=STREAM)
+    return Response(orjson.dumps({"items": items}), media_type="application/json")
+
+
+async def _follow(product: Product, watchers: Watchers, case_id: str, after: int) -> AsyncIterator[bytes]:
+    while True:
+        case = await product.service.get(case_id)
+        items = await product.service.events(case_id, after)
+        for item in items:
+            after = item["seq"]
+            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (after, item["type"].encode(), orjson.dumps(item))
+        if closed(case) and not items:
+            return
+        if not items:
+            yield b": still here\n\n"
+            await watchers.changed(case_id, HEARTBEAT)
+
+
+@router.get("/checkpoints", response_model=Checkpoints, responses=responses(errors.CaseNotFound))
+async def checkpoints(case_id: str, product: Served, _: Reader) -> Response:
+    """The case's checkpoints, newest first."""
+    await product.service.get(case_id)
+    return Response(orjson.dumps({"items": await history(product, case_id)}), media_type="application/json")
+
+
+async def history(product: Product, case_id: str) -> list[dict[str, Any]]:
+    """Checkpoints of the case, newest first, without the state itself."""
+    found = []
+    async for snapshot in product.runner.graph.aget_state_history({"configurable": {"thread_id": case_id}}):
+        metadata: dict[str, Any] = dict(snapshot.metadata or {})
+        parent = (snapshot.parent_config or {}).get("configurable", {}).get("checkpoint_id")
+        changed = sorted({task.name for task in snapshot.tasks})
+        found.append(
+            {
+                "id": snapshot.config["configurable"]["checkpoint_id"],
+                "parent_id": parent,
+                "step": metadata.get("step", -1),
+                "at": snapshot.created_at or "",
+                "next": list(snapshot.next),
+                "changed": changed,
+            }
+        )
+    return found

@@ -1,0 +1,34 @@
+"""What an operator does beside the running service, straight on the ledger."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from checkpoints import access
+from checkpoints.database import Database, open_database
+from checkpoints.migrate import migrate
+from graph.wiring import codec
+from onboarding.settings import Settings
+
+
+@asynccontextmanager
+async def ledger(settings: Settings) -> AsyncIterator[Database]:
+    """The ledger with its newest schema, shared with a service that may be running."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    db = open_database(settings.database, codec(settings.encryption_key))
+    try:
+        await db.write(lambda tx: migrate(tx.conn))
+        yield db
+    finally:
+        await db.close()
+
+
+async def create_token(settings: Settings, name: str, role: str) -> str:
+    """A new bearer token, shown this once."""
+    async with ledger(settings) as db:
+        return await db.write(lambda tx: access.create_token(tx, name, role))
+
+
+async def revoke_tokens(settings: Settings, name: str) -> int:
+    """End every live token of ``name``; returns how many."""
+    async with ledger(settings) as db:
+        return await db.write(lambda tx: access.revoke(tx, name))

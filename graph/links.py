@@ -1,0 +1,66 @@
+"""Deciding by the link in an approval letter: looking changes nothing, only the form's POST decides."""
+
+from typing import NamedTuple
+
+from checkpoints import access, cases, reviews, views
+from checkpoints.database import Tx
+from graph.service import Service
+from onboarding import faults
+from onboarding.case import CaseRecord, CaseView
+from onboarding.decision import Decision
+from onboarding.errors import AlreadyDecided, CaseChanged, LinkExpired, LinkUnknown
+
+
+class LinkView(NamedTuple):
+    """What the confirmation page shows: the action the link stands for, and what it would decide on."""
+
+    action: str
+    reviewer: str
+    case: CaseView
+    record: CaseRecord
+    stage: str
+
+
+async def look(service: Service, token: str) -> LinkView:
+    """What the link would decide. Raises LinkUnknown, LinkExpired, AlreadyDecided, CaseChanged."""
+
+    def read(tx: Tx) -> LinkView:
+        link, review = _live(tx, token)
+        record = CaseRecord.from_json(reviews.shown(tx, review))
+        case = views.view(tx, cases.get(tx, review.case_id))
+        return LinkView(link.action, link.reviewer, case, record, review.stage)
+
+    return await service.context.db.read(read)
+
+
+async def use(service: Service, token: str, *, reason_codes: list[str], comment: str | None) -> CaseView:
+    """Decide as the link says, in one transaction with its use; a second use finds the standing decision.
+
+    Raises LinkUnknown, LinkExpired, AlreadyDecided, CaseChanged, FourEyes.
+    """
+
+    def record(tx: Tx) -> CaseView:
+        link, review = _live(tx, token)
+        decision = Decision(action=link.action, reason_codes=reason_codes, comment=comment)
+        reviews.decide(tx, review, decision.action, actor=link.reviewer, channel="email", body=decision.to_json())
+        return views.view(tx, cases.get(tx, review.case_id))
+
+    view = await service.context.db.write(record)
+    faults.point("decision.after_commit")
+    service.nudge(view.id)
+    return view
+
+
+def _live(tx: Tx, token: str) -> tuple[access.LinkRow, reviews.Review]:
+    link = access.link(tx, token)
+    review = reviews.find(tx, link.review_id) if link is not None else None
+    if link is None or review is None:
+        raise LinkUnknown()
+    standing = reviews.decision_on(tx, review.id)
+    if standing is not None:
+        if standing.action in reviews.SUPERSEDING:
+            raise CaseChanged()
+        raise AlreadyDecided(decision={"action": standing.action, "actor": standing.actor, "at": standing.at})
+    if link.used_at or link.expires_at <= tx.now or review.status != "waiting":
+        raise LinkExpired()
+    return link, review
