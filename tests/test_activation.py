@@ -143,6 +143,25 @@ async def test_a_refusal_after_an_unknown_outcome_is_not_believed_before_asking(
     assert len(seen(box, key)[1]) == 1
 
 
+async def test_a_refusal_stays_an_unknown_outcome_while_nobody_answers_by_key(url, box, key):
+    """Taken for final, it would leave an effect that nobody cancels."""
+    fault(box, kind="drop", times=1)
+    fault(box, kind="status", operation="lookup", status=403, times=None)
+    fault(box, kind="status", status=409, times=None)
+    async with svc1(f"{url}/svc1", Patience(deadline=0.3, first_wait=0.01, max_wait=0.05)) as service:
+        with pytest.raises(ServiceUnavailable):
+            await service.activate(key, BODY)
+    assert len(seen(box, key)[1]) == 1
+
+
+async def test_a_refusal_is_final_once_the_service_says_it_knows_nothing(service, box, key):
+    fault(box, kind="drop_before", times=1)
+    fault(box, kind="status", status=409, times=None)
+    with pytest.raises(ServiceRefused):
+        await service.activate(key, BODY)
+    assert seen(box, key) == (["activate", "lookup", "activate", "lookup"], [])
+
+
 async def test_after_a_crash_the_service_is_asked_first(service, box, key):
     first = await service.activate(key, BODY)
     again = await service.activate(key, BODY, ask_first=True)

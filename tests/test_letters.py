@@ -483,3 +483,18 @@ def test_a_case_s_id_stays_whole_in_every_subject_that_names_it():
     written = [information_request(**asked), information_reminder(**asked), welcome(**one)]
     for each in [*written, rejection(**one, reason_codes=[])]:
         assert case_id in each.subject
+
+
+@pytest.mark.parametrize(
+    "status, half",
+    [("cancelled", False), ("absent", False), ("cancel_refused", True), ("unavailable", True), ("active", True)],
+)
+def test_reviewers_are_told_when_something_may_still_be_active(status, half):
+    outcomes = [
+        Outcome(service="svc1", status=status, attempts=1),
+        Outcome(service="svc2", status="refused", attempts=2),
+    ]
+    one = activation_problem(case_id="c", legal_name="B", country="GB", outcomes=outcomes, due_at=DUE, console_url=HERE)
+    assert ("may still be active at svc1:" in one.text) == half
+    assert ("Nothing is half active" in one.text) != half
+    assert "- svc2: refused after 2 attempts" in one.text

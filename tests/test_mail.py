@@ -219,7 +219,7 @@ def test_a_kept_letter_is_one_file_however_often_it_is_kept(tmp_path):
 def test_a_letter_that_cannot_be_kept_whole_is_not_kept_at_all(tmp_path, monkeypatch):
     before = keep(message(text="first"), tmp_path).read_bytes()
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(ServiceUnavailable, match="No space"):
         keep(message(text="second"), tmp_path)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
 

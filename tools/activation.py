@@ -101,10 +101,7 @@ class Activation:
             return Found(reference=reference, status=status_of(answer.document) or "active"), answer.status
 
         async def known(budget: Budget) -> tuple[Found, int] | None:
-            try:
-                found = await self._find(key, budget)
-            except (Again, ServiceRefused):
-                return None  # nothing learnt: the same key is repeated then, which is safe
+            found = await self._find(key, budget)
             return (found, BY_KEY) if found else None
 
         (found, how), attempts = await self._chain(once, known, on_attempt, ask_first)

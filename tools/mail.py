@@ -101,10 +101,18 @@ async def send(message: EmailMessage, smtp: Smtp) -> None:
 
 
 def keep(message: EmailMessage, folder: Path) -> Path:
-    """Write ``message`` to ``folder``, atomically; one Message-ID is one file. Returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write ``message`` to ``folder``, atomically; one Message-ID is one file. Returns its path.
+
+    Raises :class:`ServiceUnavailable` when the disk does not take it: nothing half-written stays.
+    """
     kept = folder / (safe_name(str(message["Message-ID"])) + ".eml")
-    _atomically(kept, message.as_bytes())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _atomically(kept, message.as_bytes())
+    except OSError as error:
+        raise ServiceUnavailable(
+            f"The outbox folder did not take the letter ({error.strerror}).", service="outbox"
+        ) from error
     return kept
 
 

@@ -82,30 +82,32 @@ async def persist(
     """Repeat ``once`` until it is done, refused, or the deadline is over; returns the result and the attempts made.
 
     After an unknown outcome (or at once, if there is ``doubt`` from an earlier run) ``known`` is asked before anything
-    is repeated, and again before a refusal or the end of patience is believed.
+    is repeated, and again before the end of patience or a refusal is believed: while an earlier request may have been
+    carried out and nobody says otherwise, a refusal is only one more unknown outcome.
     Own loop and not stamina's: between two attempts we must ask, tell the ledger, and not wait past the deadline.
     Raises :class:`ServiceRefused`, or the last :class:`Again`.
     """
     budget, attempt, ask = Budget(patience.deadline), 0, doubt
     while True:
-        if ask and (done := await known(budget)) is not None:
+        if ask and (done := await _asked(known, budget)) is not None:
             break
         attempt += 1
         await tell(attempt, "started")
         try:
-            done = await once(budget)
-        except ServiceRefused as refused:
-            await tell(attempt, f"refused: {refused.extra['status']}")
-            if doubt and (done := await known(budget)) is not None:
+            try:
+                done = await once(budget)
+            except ServiceRefused as refused:
+                await tell(attempt, f"refused: {refused.extra['status']}")
+                if not doubt or (done := await _sure(known, budget)) is None:
+                    raise
                 break
-            raise
         except Again as failed:
             await tell(attempt, failed.outcome)
             ask, doubt = failed.unknown, doubt or failed.unknown
             wait = patience.wait_after(attempt, failed.asked)
             if wait < budget.left():
                 await asyncio.sleep(wait)
-            elif doubt and (done := await known(budget)) is not None:
+            elif doubt and (done := await _asked(known, budget)) is not None:
                 break
             else:
                 raise
@@ -114,3 +116,19 @@ async def persist(
             return done, attempt
     await tell(attempt, "found by key")
     return done, attempt
+
+
+async def _asked(known: Callable[[Budget], Awaitable[T | None]], budget: Budget) -> T | None:
+    """What is known, None also when nothing was learnt: the same key is repeated then, which is safe."""
+    try:
+        return await known(budget)
+    except (Again, ServiceRefused):
+        return None
+
+
+async def _sure(known: Callable[[Budget], Awaitable[T | None]], budget: Budget) -> T | None:
+    """What is known, None only when the service says that it knows nothing. Raises :class:`Again`."""
+    try:
+        return await known(budget)
+    except (Again, ServiceRefused):
+        raise Again("refused, and no look-up by key", unknown=True) from None

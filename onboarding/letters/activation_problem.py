@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from onboarding.letters.letter import Block, Facts, Letter, Link, Points, Say, letter
 from onboarding.letters.words import name, when
 from onboarding.model import Value
+
+CLOSED: Final = frozenset({"failed", "refused", "cancelled", "absent"})
 
 
 class Outcome(Value):
@@ -28,8 +31,12 @@ def activation_problem(
 ) -> Letter:
     """One line a service; the merchant is told nothing until a person decides."""
     merchant = name(legal_name)
+    open_at = [outcome.service for outcome in outcomes if outcome.status not in CLOSED]
+    state = (
+        f"It may still be active at {', '.join(open_at)}: please check there." if open_at else "Nothing is half active."
+    )
     blocks: list[Block] = [
-        Say(f"{merchant} was approved, but could not be activated. Nothing is half active: please retry or give up."),
+        Say(f"{merchant} was approved, but could not be activated. {state} Please retry or give up."),
         Facts(
             [
                 ("Merchant", merchant),
