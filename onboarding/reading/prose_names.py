@@ -59,7 +59,9 @@ def _before() -> frozenset[str]:
 
 def companies(page: Page) -> list[Company]:
     """All companies named in the text, in order of place."""
-    return sorted({*_western(page), *_eastern(page)})
+    if page.companies is None:
+        page.companies = sorted({*_western(page), *_eastern(page)})
+    return [Company(*place) for place in page.companies]
 
 
 def company_in(page: Page, start: int, end: int) -> Company | None:

@@ -42,6 +42,7 @@ class Page:
         self._cue_starts = [cue.start for cue in self.cues]
         self._span_starts = [span.start for span in self.spans]
         self._claimed = bytearray(len(text))
+        self.companies: list[tuple[int, int]] | None = None  # filled by prose_names, once
 
     def sentence(self, offset: int) -> tuple[int, int]:
         """The sentence that ``offset`` is in."""

@@ -1,0 +1,160 @@
+"""Who is named in running text: candidates for persons, by capitals in the West, by their role's word in the East.
+
+A candidate is only somebody if the words around it say what he is to the merchant; that is decided in prose_people.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from onboarding.reading.codes import country_code
+from onboarding.reading.cues import Cue
+from onboarding.reading.prose_names import companies
+from onboarding.reading.prose_page import Page
+from onboarding.reading.shapes import flat
+from onboarding.reading.vocabulary import load_words
+
+_TOKEN: Final = re.compile(r"[^\W\d_]+(?:['.-][^\W\d_]+)*\.?")
+_PARTICLES: Final = frozenset(
+    "van de der den von zu zum zur da do dos das del della dello di du le la los las bin binti bint al el ibn ben y e 't ter ten af av".split()
+)
+_NEVER: Final = frozenset(
+    "january february march april may june july august september october november december januar februar märz mai juni juli oktober "
+    "dezember street road lane avenue square st rd ave plaza strasse gasse weg platz allee rue calle via viale piazza rua avenida ulica ul "
+    "aleja straat laan gata gatan vägen iban bic swift vat ein hrb hra siren siret tva kvk btw krs nip regon gmbh ltd llc limited bank "
+    "companies house england wales amtsgericht handelsregister monsieur madame dear hello hi hej hola hallo bonjour olá ciao cześć "
+    "herren damen sir team po box tel phone mobile email e-mail website ok pos visa mastercard amex apple google whatsapp instagram "
+    "kind best many warm regards thanks monday tuesday wednesday thursday friday saturday sunday she he they her his both el la los las le "
+    "les the il lo der die das den de het een un une una um uma our my your this that these those there please yes no but also if when "
+    "en et und y e and och oraz i sur por para pour für since seit depuis desde dal od sinds sedan ur nasc n kartenumsatz umsatz".split()
+)
+_EAST_NAME: Final = r"[\u4e00-\u9fff々]{1,4}[ \u3000][\u4e00-\u9fff々ぁ-んァ-ヶー]{1,5}|[\u4e00-\u9fff々]{2,6}(?=[ \u3000（(、,。]|です|が|は|と|氏|さん|様|$|\n)|[ァ-ヶー]{2,12}[・ ][ァ-ヶー・]{2,20}"
+_KOREAN_NAME: Final = r"[가-힣]{2,4}(?=[ ,()（.\n]|$|은|는|이|가|와|과|의|입|님|씨|대표)"
+_EASTERN: Final = re.compile(rf"[ \u3000]?(?:社長|一人)?(?:は|の|が|:|：|은|는|이|가|인)?[ \u3000]?(?P<name>{_EAST_NAME}|{_KOREAN_NAME})")
+
+
+class Mention(NamedTuple):
+    """A name at its place, as written. ``relative`` is the phrase that makes him a relative of the writer."""
+
+    start: int
+    end: int
+    name: str
+    relative: str | None = None
+    speaker: bool = False
+    entity: bool = False
+
+
+def names(page: Page) -> list[Mention]:
+    """Everything that looks like a person's name and is not claimed by another field, in order of place."""
+    full = list(_western(page))
+    found = [*full, *_eastern(page), *_given_names(page), *_short_names(page, full)]
+    found.sort(key=lambda mention: (mention.start, -mention.end))
+    kept: list[Mention] = []
+    for mention in found:
+        if not kept or mention.start >= kept[-1].end:
+            kept.append(mention)
+    return kept
+
+
+@lru_cache(maxsize=1)
+def _stop_words() -> frozenset[str]:
+    before = {flat(word) for word in load_words("legal_forms")["before"] if " " not in word}
+    return frozenset(map(flat, _NEVER)) | before
+
+
+def _western(page: Page) -> Iterator[Mention]:
+    blocked = _blocked(page)
+    run: list[re.Match[str]] = []
+    for token in _TOKEN.finditer(page.plain):
+        if run and not _adjoins(page, run[-1], token):
+            yield from _mention(page, run)
+            run = []
+        word = token.group()
+        if word[0].isupper() and not blocked[token.start()] and flat(word.rstrip(".")) not in _stop_words():
+            run.append(token)
+            if word.endswith(".") and len(word) > 3:
+                yield from _mention(page, run)
+                run = []
+        elif run and flat(word) in _PARTICLES and not blocked[token.start()]:
+            run.append(token)
+        elif run:
+            yield from _mention(page, run)
+            run = []
+    yield from _mention(page, run)
+
+
+def _short_names(page: Page, full: list[Mention]) -> Iterator[Mention]:
+    """ "Jane is the director": a single name that one fully named person bears."""
+    bearers: dict[str, set[str]] = {}
+    for mention in full:
+        for word in (mention.name.split()[0], mention.name.split()[-1]):
+            bearers.setdefault(word, set()).add(mention.name)
+    for token in _TOKEN.finditer(page.plain):
+        whose = bearers.get(token.group(), set())
+        if len(whose) == 1 and page.is_free(*token.span()):
+            yield Mention(token.start(), token.end(), next(iter(whose)))
+
+
+def _adjoins(page: Page, last: re.Match[str], token: re.Match[str]) -> bool:
+    gap = page.plain[last.end() : token.start()]
+    if gap == " ":
+        return True
+    line = page.plain.rfind("\n", 0, last.end()) + 1
+    return gap in ("\n", "\r\n") and last.end() - line >= 45  # wrapped by a mail program
+
+
+def _blocked(page: Page) -> bytearray:
+    """Letters that are part of something else: claimed values, spans, role words, titles."""
+    blocked = bytearray(len(page.text))
+    for span in page.spans:
+        blocked[span.start : span.end] = b"\x01" * (span.end - span.start)
+    for cue in page.cues:
+        if cue.concept in ("director", "title", "owner", "born", "founded", "signoff", "nationality", "control", "national_id", "passport"):
+            if not (cue.concept == "title" and cue.end - cue.start < 3 and page.plain[cue.start].islower()):
+                blocked[cue.start : cue.end] = b"\x01" * (cue.end - cue.start)
+    for company in companies(page):
+        blocked[company.start : company.end] = b"\x01" * (company.end - company.start)
+    return blocked
+
+
+def _mention(page: Page, run: list[re.Match[str]]) -> Iterator[Mention]:
+    while run and flat(run[-1].group()) in _PARTICLES:
+        run = run[:-1]
+    capitals = [token for token in run if token.group()[0].isupper()]
+    if not 2 <= len(capitals) <= 5 or len(capitals[-1].group().rstrip(".")) < 2:
+        return
+    start, end = run[0].start(), run[-1].end()
+    end -= page.plain[end - 1] == "."
+    if page.is_free(start, end) and country_code(page.text[start:end]) is None:
+        yield Mention(start, end, page.text[start:end])
+
+
+def _eastern(page: Page) -> Iterator[Mention]:
+    for cue in page.cues:
+        if cue.concept not in ("director", "owner", "my_name", "first_person") or page.text[cue.start] < "\u3000":
+            continue
+        for match in (_EASTERN.match(page.text, cue.end),):
+            if match and page.is_free(*match.span("name")) and not _is_word(page, *match.span("name")):
+                start, end = match.span("name")
+                yield Mention(start, end, page.text[start:end])
+
+
+def _is_word(page: Page, start: int, end: int) -> bool:
+    return any(cue.start == start for cue in page.cues_in(start, end + 1, "director", "owner", "owns", "all", "half", "each"))
+
+
+def _given_names(page: Page) -> Iterator[Mention]:
+    """ "my wife Dana", "mein Bruder Tom Hantelmann": a relative, perhaps with a given name only."""
+    for cue in page.cues:
+        if cue.concept != "relative":
+            continue
+        tail = page.plain[cue.end : cue.end + 60]
+        match = re.match(r"[ ,(]{1,3}([^\W\d_]+(?:['-][^\W\d_]+)?(?: [^\W\d_a-z][^\W\d_]+(?:['-][^\W\d_]+)?){0,2})", tail)
+        if match and match.group(1)[0].isupper() and flat(match.group(1).split()[0]) not in _stop_words():
+            start = cue.end + match.start(1)
+            yield Mention(start, start + len(match.group(1)), match.group(1), page.text[cue.start : cue.end])
+
+
+def cue_text(page: Page, cue: Cue) -> str:
+    return page.text[cue.start : cue.end]

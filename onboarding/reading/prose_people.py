@@ -1,0 +1,269 @@
+"""People in running text: every statement goes to the name it belongs to; a name that nothing is said about is nobody.
+
+Persons are numbered in order of first mention. Shares of companies become ownership links (policy 7).
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from onboarding.reading.cues import Cue
+from onboarding.reading.prose_events import Event, events
+from onboarding.reading.prose_mentions import Mention, names
+from onboarding.reading.prose_names import Company, companies
+from onboarding.reading.prose_page import Page
+from onboarding.reading.shapes import flat
+
+_CLOSE: Final = 90
+_GAP_WORDS: Final = ("linking", "to_person", "title", "belongs", "owner", "director", "control", "owns", "relative", "each", "first_person")
+_STRONG: Final = ("ownership_pct", "dob", "roles", "owner", "rest", "passport_number", "national_id")
+
+
+class Person(NamedTuple):
+    """Somebody the text says something about: ``details`` are (field, raw, offset, label), ``family`` whose family name he bears."""
+
+    name: str
+    start: int
+    details: tuple[tuple[str, Any, int, str], ...]
+    family: str | None = None
+
+
+class People(NamedTuple):
+    """``links`` are ownership links as stated; empty unless a company is among the owners."""
+
+    persons: list[Person]
+    links: list[dict[str, Any]]
+
+
+def read_people(page: Page, *, merchant: Company | None, sender: str | None, owners: bool = False) -> People:
+    """All owners and officers named in ``page``. ``sender`` is the name in the mail's From, for "I own it"."""
+    named = names(page)
+    speaker = _speaker(page, named, sender)
+    everyone = sorted([*named, *_speakers(page, named, speaker), *_entities(page, merchant)], key=lambda m: m.start)
+    given: dict[int, list[Event]] = {}
+    last: Mention | None = None
+    for start, end in page.sentences:
+        here = [m for m in everyone if start <= m.start < end]
+        for event, target in _targets(page, start, end, here, last, owners):
+            given.setdefault(target.start, []).append(event)
+        real = [m for m in here if any(e.field in _STRONG for e in given.get(m.start, []))]
+        last = real[-1] if real else last
+    return _people(page, everyone, given, speaker, merchant)
+
+
+def _speaker(page: Page, named: list[Mention], sender: str | None) -> str | None:
+    """The writer's name: as he introduces himself, as he signs, as his mail program calls him."""
+    for cue in page.cues_in(0, len(page.text), "my_name"):
+        after = next((m for m in named if 0 <= m.start - cue.end <= 3), None)
+        if after and not after.relative:
+            return after.name
+    for cue in reversed(page.cues_in(0, len(page.text), "signoff")):
+        signed = next((m for m in named if 0 <= m.start - cue.end <= 60), None)
+        if signed and not page.plain[cue.end : signed.start].strip(" ,.!\n-"):
+            return signed.name
+    if sender and len(sender.split()) > 1 and not companies(Page(sender)) and not any(c.isdigit() for c in sender):
+        return sender
+    lines = [m for m in named if _alone(page, m)]
+    return lines[-1].name if lines and lines[-1].start > len(page.text) * 0.6 else None
+
+
+def _alone(page: Page, mention: Mention) -> bool:
+    line = page.plain.rfind("\n", 0, mention.start) + 1
+    stop = page.plain.find("\n", mention.end)
+    return page.plain[line : stop if stop >= 0 else len(page.plain)].strip(" ,.\r") == page.plain[mention.start : mention.end]
+
+
+def _speakers(page: Page, named: list[Mention], speaker: str | None) -> list[Mention]:
+    """The writer where he speaks of himself."""
+    if speaker is None:
+        return []
+    taken = {m.start for m in named}
+    return [
+        Mention(cue.start, cue.end, speaker, speaker=True)
+        for cue in page.cues_in(0, len(page.text), "first_person")
+        if _is_i(page, cue) and page.is_free(cue.start, cue.end) and not any(0 <= start - cue.end <= 3 for start in taken)
+    ]
+
+
+def _is_i(page: Page, cue: Cue) -> bool:
+    """Polish "i" is "and", Swedish "i" is "in": a small i counts only before an English verb."""
+    word = page.plain[cue.start : cue.end]
+    return word != "i" or re.match(r" (?:own|am|have|was|hold|run|and my)\b", page.plain[cue.end : cue.end + 9]) is not None
+
+
+def _entities(page: Page, merchant: Company | None) -> list[Mention]:
+    own = page.text[merchant.start : merchant.end] if merchant else ""
+    return [
+        Mention(c.start, c.end, page.text[c.start : c.end], entity=True)
+        for c in companies(page)
+        if flat(page.text[c.start : c.end]) != flat(own)
+    ]
+
+
+def _targets(
+    page: Page, start: int, end: int, here: list[Mention], last: Mention | None, owners: bool
+) -> Iterable[tuple[Event, Mention]]:
+    said = events(page, start, end, owners=owners)
+    shares = [event for event in said if event.field == "ownership_pct"]
+    people = [m for m in here if not m.speaker or len(here) < 3 or m is here[0]]
+    spread = _spread(page, start, end, shares, people)
+    yield from spread
+    held = {target.start for _, target in spread}
+    done = {event.start for event, _ in spread}
+    for event in said:
+        if event.start in done and event.field == "ownership_pct":
+            continue
+        target = _target(page, event, here, last, held)
+        if target is None:
+            continue
+        if event.field in ("ownership_pct", "rest"):
+            held.add(target.start)
+        yield event, target
+
+
+def _spread(page: Page, start: int, end: int, shares: list[Event], people: list[Mention]) -> list[tuple[Event, Mention]]:
+    """Shares stated for several people at once: "half and half", "each 50 %", "60/40", "A and B own 60 % and 40 %"."""
+    together = _joined(page, people)
+    if len(together) < 2:
+        return []
+    if len(shares) == 1 and (shares[0].raw == "50 %" and shares[0].label or page.cues_in(start, end, "each")):
+        both = len(together) == 2 or page.cues_in(start, end, "each")
+        return [(shares[0], mention) for mention in together] if both else []
+    after = [share for share in shares if share.start > together[-1].end]
+    if len(after) == len(shares) == len(together):
+        return list(zip(after, together, strict=True))
+    ratio = re.compile(r"(?<![\d/.,-])(\d{1,2}) ?[/:-] ?(\d{1,2})(?![\d/-]|[.,]\d)").search(page.plain, start, end)
+    if ratio and len(together) == 2 and int(ratio[1]) + int(ratio[2]) == 100 and not shares:
+        return [
+            (Event("ownership_pct", f"{ratio[part]} %", *ratio.span(), ratio[0]), mention)
+            for part, mention in zip((1, 2), together, strict=True)
+        ]
+    return []
+
+
+def _joined(page: Page, people: list[Mention]) -> list[Mention]:
+    """The first run of names that only commas and "and" separate."""
+    run: list[Mention] = []
+    for mention in people:
+        if run and len(page.plain[run[-1].end : mention.start].strip(" ,&+\n").split()) > 4:
+            if len(run) > 1:
+                break
+            run = []
+        if not run or mention.name != run[-1].name:
+            run.append(mention)
+    return run
+
+
+def _target(page: Page, event: Event, here: list[Mention], last: Mention | None, held: set[int]) -> Mention | None:
+    before = next((m for m in reversed(here) if m.end <= event.start), None)
+    after = next((m for m in here if m.start >= event.end), None)
+    if before and _bracketed(page, before, event):
+        return before
+    if after and event.field in ("ownership_pct", "rest", "roles", "owner") and _leads_to(page, event, before, after, held):
+        return after
+    if before and event.start - before.end <= _CLOSE * (1 + (event.field == "dob")):
+        return before
+    if after and after.start - event.end <= _CLOSE and event.field != "nationality?":
+        return after
+    if not here and last and event.field != "nationality?":
+        return last
+    return None
+
+
+def _bracketed(page: Page, before: Mention, event: Event) -> bool:
+    bracket = page.plain.find("(", before.end, event.start)
+    return bracket >= 0 and ")" not in page.plain[bracket : event.start] and bracket - before.end < 12
+
+
+def _leads_to(page: Page, event: Event, before: Mention | None, after: Mention, held: set[int]) -> bool:
+    """Whether only small words stand between a statement and the name after it ("director is Jane", "40 % by Tom")."""
+    gap = page.plain[event.end : after.start]
+    if len(gap) > 60 or any(sign in gap for sign in ",;()") or ("." in gap.strip(" .") and "." in gap):
+        return False
+    share = event.field in ("ownership_pct", "rest")
+    small = bytearray(len(gap))
+    for cue in page.cues_in(event.end, after.start, *_GAP_WORDS):
+        small[cue.start - event.end : cue.end - event.end] = b"\x01" * (cue.end - cue.start)
+    rest = "".join(char for char, taken in zip(gap, small, strict=True) if not taken)
+    left = [word for word in re.findall(r"[^\W\d_]+", flat(rest)) if len(word) > 3]
+    if left and not (share and page.cues_in(event.end, after.start, "belongs")):
+        return False
+    if not share:
+        return len(left) == 0
+    if before is None or before.start in held or event.field == "rest":
+        return True
+    return bool(page.cues_in(event.end, after.start, "belongs", "to_person"))
+
+
+def _people(
+    page: Page, everyone: list[Mention], given: dict[int, list[Event]], speaker: str | None, merchant: Company | None
+) -> People:
+    gathered: dict[str, tuple[Mention, list[Event]]] = {}
+    for mention in everyone:
+        key = " ".join(sorted(flat(_full(mention, speaker)).split()))
+        gathered.setdefault(key, (mention, []))[1].extend(given.get(mention.start, []))
+    accepted = [(m, said) for m, said in gathered.values() if _is_somebody(page, m, said)]
+    persons = [
+        Person(_full(m, speaker), m.start, _details(said), speaker if _bears_family_name(m, speaker) else None)
+        for m, said in accepted
+        if not m.entity
+    ]
+    persons.sort(key=lambda person: person.start)
+    entities = [m for m, said in accepted if m.entity and any(e.field == "ownership_pct" for e in said)]
+    links = _links(page, accepted, speaker, merchant) if entities and merchant else []
+    return People(persons, links)
+
+
+def _full(mention: Mention, speaker: str | None) -> str:
+    if speaker and _bears_family_name(mention, speaker):
+        return f"{mention.name} {speaker.split()[-1]}"
+    return mention.name
+
+
+def _bears_family_name(mention: Mention, speaker: str | None) -> bool:
+    if not (mention.relative and speaker and " " not in mention.name):
+        return False
+    return bool(Page(mention.relative).cues_in(0, len(mention.relative), "family"))
+
+
+def _is_somebody(page: Page, mention: Mention, said: list[Event]) -> bool:
+    strong = [event for event in said if event.field in _STRONG]
+    if not strong:
+        return False
+    outsider = page.cues_in(max(mention.start - 25, 0), mention.start, "not_person")
+    return not outsider or any(event.field in ("ownership_pct", "dob", "roles") for event in strong)
+
+
+def _details(said: list[Event]) -> tuple[tuple[str, Any, int, str], ...]:
+    """One value a field, the first stated; offices together; a bracketed date or bare demonym only if nothing better."""
+    found: dict[str, tuple[str, Any, int, str]] = {}
+    for event in sorted(said, key=lambda event: (event.field.endswith("?"), event.start)):
+        field = event.field.rstrip("?")
+        if field not in ("roles", "owner", "rest"):
+            found.setdefault(field, (field, event.raw, event.start, event.label))
+    offices = [event for event in said if event.field in ("roles", "owner")]
+    if offices:
+        raw = ", ".join(dict.fromkeys(event.raw for event in offices))
+        found["roles"] = ("roles", raw, offices[0].start, offices[0].label)
+    return tuple(found.values())
+
+
+def _links(
+    page: Page, accepted: list[tuple[Mention, list[Event]]], speaker: str | None, merchant: Company
+) -> list[dict[str, Any]]:
+    links = []
+    entities = [m for m, _ in accepted if m.entity]
+    for mention, said in accepted:
+        for share in (event for event in said if event.field == "ownership_pct"):
+            start, _ = page.sentence(share.start)
+            held = [e for e in entities if start <= e.start and e.end <= min(share.start, mention.start) and e != mention]
+            owned = held[-1].name if held and mention.start > held[-1].end else page.text[merchant.start : merchant.end]
+            links.append(
+                {
+                    "owner": _full(mention, speaker),
+                    "owner_type": "entity" if mention.entity else "person",
+                    "owns": owned,
+                    "pct": share.raw,
+                }
+            )
+    return links
