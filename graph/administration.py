@@ -1,5 +1,6 @@
 """What an operator does beside the running service, straight on the ledger."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,9 +15,9 @@ from onboarding.settings import Settings
 async def ledger(settings: Settings) -> AsyncIterator[Database]:
     """The ledger with its newest schema, shared with a service that may be running."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(migrate, settings.database)
     db = open_database(settings.database, codec(settings.encryption_key))
     try:
-        await db.write(lambda tx: migrate(tx.conn))
         yield db
     finally:
         await db.close()

@@ -58,7 +58,8 @@ def build_graph(saver: BaseCheckpointSaver[Any] | None = None) -> Graph:
     graph.add_edge("request_information", "await_information")
     graph.add_conditional_edges("await_information", routes.after_information)
     graph.add_conditional_edges("authorise", routes.after_authorise, list(routes.BOTH))
-    graph.add_edge(["activate_svc1", "activate_svc2"], "settle")
+    graph.add_edge("activate_svc1", "settle")  # both run in one step, so settle runs once, after both
+    graph.add_edge("activate_svc2", "settle")
     graph.add_conditional_edges("settle", routes.after_settle)
     graph.add_edge("pause", "await_service")
     graph.add_conditional_edges("await_service", routes.after_authorise, list(routes.BOTH))

@@ -1,5 +1,6 @@
 """The one bootstrap: settings in, everything real out. Only this module builds real things."""
 
+import asyncio
 import base64
 import logging
 import os
@@ -72,9 +73,9 @@ async def open_product(
     async with AsyncExitStack() as stack:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         stack.enter_context(own(settings.data_dir))
+        await asyncio.to_thread(migrate, settings.database)
         db = open_database(settings.database, codec(settings.encryption_key), clock)
         stack.push_async_callback(db.close)
-        await db.write(lambda tx: migrate(tx.conn))
         first = svc1(settings.svc1_url or f"{self_url}/sandbox/svc1", _patience(settings))
         second = svc2(settings.svc2_url or f"{self_url}/sandbox/svc2", _patience(settings))
         for client in (first, second):

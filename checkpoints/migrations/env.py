@@ -5,6 +5,10 @@ from alembic import context
 import checkpoints.saver_schema  # noqa: F401 - its tables are on the same metadata
 from checkpoints.schema import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,  # SQLite's DDL rolls back like anybody's when nobody commits in between
+)
 with context.begin_transaction():
     context.run_migrations()
