@@ -1,0 +1,288 @@
+"""Labelled values → candidates: which place a label means here, and which person a person's field belongs to.
+
+Every reader of labelled input (JSON, CSV, forms, XML, markdown tables) feeds one ``Collector`` in reading order.
+Beside canonical paths it yields these, which ``assemble.py`` takes apart: ``extra`` (a value without a place of its own),
+``registration_court``, ``persons[i].given_name``, ``.family_name``, ``.second_family_name``, ``.name_prefix``, ``.type``
+(person or entity as stated), ``.parent`` (the number of the person or entity this one holds a share of, nested lists),
+``.sole_owner``, ``contact.given_name``, ``contact.family_name``, ``address.house_number``, ``.line2``, ``.city_line``,
+``ownership[k].owner|owner_type|owns|pct``.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import JsonValue
+
+from onboarding.reading.candidate import Candidate
+from onboarding.reading.dates import is_date_like
+from onboarding.reading.labels import read_label
+from onboarding.reading.people import flag, mentions, role_kinds
+from onboarding.reading.placing import PERSON_SCOPES, Place, place
+from onboarding.reading.text import clean, scalar_text
+
+Key = str | int
+_EMAIL: Final = re.compile(r"[^\s@<>,;:()\[\]]{1,64}@[^\s@<>,;()\[\]]{1,190}")
+_URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>,;]{3,200}", re.IGNORECASE)
+_IBAN: Final = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}", re.IGNORECASE)
+_PHONE: Final = re.compile(r"\+?[\d(][\d ().\-/]{5,24}\d")
+_ROLE_OF_SCOPE: Final = {"@owner": "owner", "@director": "director", "@control": "control person", "@person": None}
+_SHORT: Final = 400
+
+
+class Collector:
+    """Collects the labelled values of one source in reading order."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.candidates: list[Candidate] = []
+        self._persons: dict[tuple[object, ...], int] = {}
+        self._held: dict[int, set[str]] = {}
+        self._last: dict[tuple[Key, ...], int] = {}
+        self._latest: int | None = None
+        self._count = 0
+
+    def add(self, path: Sequence[Key], value: JsonValue, where: str) -> None:
+        """One value under its labels. ``path`` runs from the outermost wrapper to the label; ints are list positions."""
+        trail = tuple(key for key in path if isinstance(key, str))
+        spot = place(trail)
+        label = " ".join(trail[-3:])[:_SHORT]
+        if isinstance(value, str | int | float | bool) and not isinstance(value, bool) and clean(value) is None:
+            return
+        if value is None:
+            return
+        if spot.path is None:
+            self._unplaced(path, value, where, label, spot)
+        elif spot.path.startswith("persons[]."):
+            self._person_value(path, spot, value, where, label)
+        elif spot.path in {"contact", "bank", "registration"}:
+            self._composite(spot.path, value, where, label, spot.confidence)
+        else:
+            self.emit(spot.path, value, where, label, spot.confidence)
+
+    def emit(self, path: str, value: JsonValue, where: str, label: str | None = None, confidence: float = 1.0) -> None:
+        """A candidate as it stands."""
+        self.candidates.append(
+            Candidate(path=path, raw=value, source=self.source, where=where, label=label, confidence=confidence)
+        )
+
+    def _unplaced(self, path: Sequence[Key], value: JsonValue, where: str, label: str, spot: Place) -> None:
+        """A value whose label says nothing: its own shape may decide; otherwise it is kept as extra."""
+        text = clean(value) if isinstance(value, str) else None
+        person = self._named_key(path, value)
+        if person:
+            number = self._number_of(path[:-1] if isinstance(path[-1], str) else path, spot, fresh=person)
+            self._person(number, "name", person, where, label)
+            self._person(number, "ownership_pct", value, where, label)
+            return
+        if text and spot.scope != "@ignored" and not read_label(str(path[-1])).segments:
+            shaped = _by_shape(text)
+            if shaped:
+                weight = 0.3 if spot.scope in PERSON_SCOPES else 0.5
+                self.emit(shaped, value, where, label, weight)
+                return
+        self.emit("extra", value, where, label)
+        if text and self._latest is not None and spot.scope != "@ignored":
+            self._role_in_notes(text, where, label)
+
+    def _role_in_notes(self, text: str, where: str, label: str) -> None:
+        """A note that consists of or starts with a bare office ("director. …") speaks of the person just named."""
+        first = re.split(r"[.;,\n]", text[:_SHORT], maxsplit=1)[0].strip()
+        if self._latest is not None and 0 < len(first) <= 40 and len(first.split()) <= 4 and role_kinds(first) - {"owner"}:
+            self._person(self._latest, "roles", first, where, label, 0.5)
+
+    def _named_key(self, path: Sequence[Key], value: JsonValue) -> str | None:
+        """``{"shareholders": {"Jane Doe": 60}}``: the key is the name."""
+        key = path[-1]
+        if len(path) < 2 or not isinstance(key, str) or read_label(key).segments or isinstance(value, bool):
+            return None
+        number = isinstance(value, int | float) or bool(re.fullmatch(r"\d{1,3}(?:[.,]\d+)? ?%?", scalar_text(value).strip()))
+        parent = read_label(str(path[-2]))
+        holds = parent.has("@owner", "@ownership", "pct")
+        return key if number and holds and " " in key.strip() and not any(map(str.isdigit, key)) else None
+
+    def _composite(self, kind: str, value: JsonValue, where: str, label: str, confidence: float) -> None:
+        """A wrapper that holds a text: contact details, an account, a registration in one line."""
+        text = clean(value) if not isinstance(value, list | dict) else None
+        if text is None:
+            self.emit("extra", value, where, label)
+            return
+        found = _parts_of(kind, text)
+        for path, raw in found:
+            self.emit(path, raw, where, label, confidence * 0.9)
+        if not found:
+            self.emit("extra", value, where, label)
+
+    def _person_value(self, path: Sequence[Key], spot: Place, value: JsonValue, where: str, label: str) -> None:
+        assert spot.path is not None
+        field = spot.path.removeprefix("persons[].")
+        if field == "phrase":
+            self._phrase(path, spot, value, where, label)
+            return
+        number = self._number_of(path, spot, field=field, value=value)
+        if field == "sole_owner":
+            field, value = "roles", "sole owner"
+        self._person(number, field, value, where, label, spot.confidence)
+
+    def _phrase(self, path: Sequence[Key], spot: Place, value: JsonValue, where: str, label: str) -> None:
+        """The label is an office: its value is a person, several people, a tick, or a share."""
+        leaf_scope = f"@{spot.scheme}" if spot.scheme else spot.scope
+        ticked = flag(value)
+        inside = len(path) > 1 and self._key(path[:-1], spot) in self._persons
+        if isinstance(value, bool) or (ticked is not None and inside):
+            if ticked and inside:
+                word = _ROLE_OF_SCOPE.get(leaf_scope or "") or "owner"
+                self._person(self._persons[self._key(path[:-1], spot)], "roles", word, where, label)
+            elif not inside:
+                self.emit("extra", value, where, label)
+            return
+        people = mentions(value) if isinstance(value, str) else []
+        if not people:
+            self.emit("extra", value, where, label)
+            return
+        for position, mention in enumerate(people):
+            spread = (*path, position) if len(people) > 1 else path
+            number = self._number_of(spread, spot, field="name", value=mention.name)
+            self._person(number, "name", mention.name, where, label, 1.0 if mention.details else 0.95)
+            for field, raw in mention.details:
+                self._person(number, field, raw, where, label)
+
+    def _number_of(
+        self, path: Sequence[Key], spot: Place, *, field: str = "", value: JsonValue = None, fresh: str | None = None
+    ) -> int:
+        """The number of the person this field belongs to; a second name under one key starts a new person."""
+        key = (*self._key(path, spot), fresh) if fresh else self._key(path, spot)
+        container = tuple(path[:-1])
+        implicit = key[-1] == "implicit"
+        if implicit and (near := self._near(container)) is not None:
+            key_number: int | None = near
+        else:
+            key_number = self._persons.get(key)
+        if key_number is not None and field in {"name", "given_name"} and field in self._held[key_number]:
+            key_number = None
+        if key_number is None:
+            key_number = self._new(key, path, spot)
+        self._persons[key] = key_number
+        self._last[container] = key_number
+        self._latest = key_number
+        if value is not None and field:
+            self._held[key_number].add(field)
+        return key_number
+
+    def _near(self, container: tuple[Key, ...]) -> int | None:
+        if container in self._last:
+            return self._last[container]
+        return self._latest if not container or self._is_flat(container) else None
+
+    def _is_flat(self, container: tuple[Key, ...]) -> bool:
+        return not any(isinstance(key, int) for key in container) and container[:1] in {k[:1] for k in self._last}
+
+    def _new(self, key: tuple[object, ...], path: Sequence[Key], spot: Place) -> int:
+        number = self._count
+        self._count += 1
+        self._held[number] = set()
+        word = _ROLE_OF_SCOPE.get(spot.scope or "") or (_ROLE_OF_SCOPE.get(f"@{spot.scheme}") if spot.scheme else None)
+        offices = self._offices(path) | ({word} if word else set())
+        parent = self._parent(key)
+        if parent is not None:
+            self._person(number, "parent", parent, "", None)
+        for office in sorted(offices):
+            self._person(number, "roles", office, "", office)
+        return number
+
+    def _offices(self, path: Sequence[Key]) -> set[str]:
+        """Offices that the wrappers name; a wrapper of several ("owners and directors") names none."""
+        found: set[str] = set()
+        for key in path:
+            if isinstance(key, str):
+                scopes = {c for segment in read_label(key).segments for c in segment if c in PERSON_SCOPES}
+                if len(scopes) == 1 and (word := _ROLE_OF_SCOPE[next(iter(scopes))]):
+                    found.add(word)
+        return found
+
+    def _parent(self, key: tuple[object, ...]) -> int | None:
+        """The person or entity whose object encloses this one (owners of an owner)."""
+        for end in range(len(key) - 2, 1, -1):
+            for tail in ("item", *PERSON_SCOPES):
+                found = self._persons.get((*key[:end], tail))
+                if found is not None and key[end - 1 : end] != () and isinstance(key[end - 1], int):
+                    return found
+        return None
+
+    def _key(self, path: Sequence[Key], spot: Place) -> tuple[object, ...]:
+        """What tells one person of a source from another: the list item, the named wrapper, or label and number."""
+        person_at = [i for i, key in enumerate(path) if isinstance(key, str) and _is_person_key(key)]
+        for at in range(len(path) - 1, 0, -1):
+            if isinstance(path[at], int) and any(i < at for i in person_at) and _only_people(path[person_at[0] : at]):
+                return (*path[: at + 1], "item")
+        roles = [i for i in person_at if not read_label(str(path[i])).has("@person")] or person_at
+        if not roles:
+            return (*path[:-1], "implicit")
+        at = roles[-1]
+        scope = next((c for s in read_label(str(path[at])).segments for c in s if c in PERSON_SCOPES), "@person")
+        named = path[at + 1] if at + 2 < len(path) and _is_unknown(path[at + 1]) else None
+        number = spot.nth if at == len(path) - 1 or spot.nth is not None else None
+        return (*path[:at], str(number), named, scope)
+
+    def _person(
+        self, number: int, field: str, value: JsonValue, where: str, label: str | None, confidence: float = 1.0
+    ) -> None:
+        self.emit(f"persons[{number}].{field}", value, where, label, confidence)
+
+
+def _is_person_key(key: str) -> bool:
+    label = read_label(key)
+    return label.has(*PERSON_SCOPES) and label.unknown <= len(label.segments)
+
+
+def _is_unknown(key: Key) -> bool:
+    return isinstance(key, str) and not read_label(key).segments and not key.strip().isdigit()
+
+
+def _only_people(keys: Sequence[Key]) -> bool:
+    """Whether nothing but people wrappers and unknown words stands between the people and the list position."""
+    for key in keys:
+        if isinstance(key, str):
+            label = read_label(key)
+            if label.segments and not label.has(*PERSON_SCOPES, "@ownership", "pct", "@company"):
+                return False
+    return True
+
+
+def _by_shape(text: str) -> str | None:
+    """The place of a value that an unknown label leaves open: only shapes that can mean one thing."""
+    if len(text) > 200:
+        return None
+    if _EMAIL.fullmatch(text):
+        return "contact.email"
+    if _URL.fullmatch(text):
+        return "website"
+    return "bank.iban" if _IBAN.fullmatch(text) and not text.isalpha() else None
+
+
+def _parts_of(kind: str, text: str) -> list[tuple[str, str]]:
+    if kind == "contact":
+        return _contact_parts(text)
+    if kind == "bank":
+        match = _IBAN.search(text)
+        if match:
+            return [("bank.iban", match[0])]
+        digits = re.search(r"(?<!\w)\d[\d -]{4,30}\d(?!\w)", text)
+        return [("bank.account_number", digits[0])] if digits else []
+    if is_date_like(text):
+        return [("incorporation_date", text)]
+    return [("registration_number", text)] if any(map(str.isdigit, text)) and len(text) <= 80 else []
+
+
+def _contact_parts(text: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    rest = text[:_SHORT]
+    for path, pattern in (("contact.email", _EMAIL), ("contact.phone", _PHONE)):
+        match = pattern.search(rest)
+        if match:
+            found.append((path, match[0]))
+            rest = f"{rest[: match.start()]} {rest[match.end() :]}"
+    name = re.sub(r"\b(?:tel|phone|e-?mail|mail)\b\.?:?", " ", rest, flags=re.IGNORECASE).strip(" ,;:/|<>()-.")
+    if 2 < len(name) <= 80:
+        found.append(("contact.name", " ".join(name.split())))
+    return found

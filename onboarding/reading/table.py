@@ -1,0 +1,126 @@
+"""CSV → candidates: any delimiter, byte-order mark, quotes, CRLF; a header line and one row, or label/value lines."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Final
+
+from onboarding.reading.candidate import Candidate
+from onboarding.reading.collect import Collector
+from onboarding.reading.labels import read_label
+from onboarding.reading.text import remove_format
+
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_MOST_COLUMNS: Final = 2000
+_MOST_ROWS: Final = 200
+
+
+def read_table(text: str, *, source: str) -> list[Candidate]:
+    """All labelled cells in column order. Further rows of the same merchant add people. Never raises."""
+    collector = Collector(source)
+    rows = _rows(text)
+    if not rows:
+        return []
+    if _is_vertical(rows):
+        for number, row in enumerate(rows, start=1):
+            collector.add((row[0],), _joined(row[1:]), f"row {number}, column {_short(row[0])}")
+        return collector.candidates
+    header = rows[0]
+    for number, row in enumerate(rows[1:], start=1):
+        _row(collector, header, row, number)
+    if len(rows) == 1:
+        for cell in header:
+            collector.emit("extra", cell, f"row 1, column {_short(cell)}")
+    return collector.candidates
+
+
+def _row(collector: Collector, header: Sequence[str], row: Sequence[str], number: int) -> None:
+    for position, cell in enumerate(row[:_MOST_COLUMNS]):
+        label = header[position] if position < len(header) else ""
+        where = f"row {number}, column {_short(label) or position + 1}"
+        if not cell.strip():
+            continue
+        if label.strip():
+            collector.add(tuple(part for part in label.split(".") if part.strip()) or (label,), cell, where)
+        else:
+            collector.emit("extra", cell, where)
+
+
+def _rows(text: str) -> list[list[str]]:
+    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    lines = text.lstrip("\n").split("\n", 1)
+    if lines[0].lower().startswith("sep=") and len(lines) > 1:
+        return _parse(lines[1], lines[0][4:5] or ",")
+    return _parse(text, _delimiter(text))
+
+
+def _parse(text: str, delimiter: str) -> list[list[str]]:
+    csv.field_size_limit(10_000_000)
+    skip = delimiter in {",", ";"}
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=skip, strict=False)
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row) and not _is_rule(row):
+                rows.append(row)
+            if len(rows) > _MOST_ROWS:
+                break
+    except csv.Error:
+        return rows
+    return _without_frame(rows)
+
+
+def _is_rule(row: list[str]) -> bool:
+    """A line of a drawn table (``|---|---|``)."""
+    return all(set(cell.strip()) <= set("-:=+ ") for cell in row) and any("-" in cell for cell in row)
+
+
+def _without_frame(rows: list[list[str]]) -> list[list[str]]:
+    """Without the empty outer columns that ``| a | b |`` leaves."""
+    if rows and len(rows[0]) > 2 and all(not row[0].strip() and not row[-1].strip() for row in rows):
+        rows = [row[1:-1] for row in rows]
+    return [[cell.strip() if cell.strip() != cell and cell[:1] not in "\t\r" else cell for cell in row] for row in rows]
+
+
+def _delimiter(text: str) -> str:
+    """The delimiter that splits the header into most known labels."""
+    head = remove_format(_first_record(text))
+    best, most = ",", -1.0
+    for delimiter in _DELIMITERS:
+        try:
+            cells = next(csv.reader([head], delimiter=delimiter), [])
+        except csv.Error:
+            continue
+        known = sum(1 for cell in cells[:200] if read_label(cell).segments)
+        score = known + len(cells) / 1000
+        if len(cells) > 1 and score > most:
+            best, most = delimiter, score
+    return best
+
+
+def _first_record(text: str) -> str:
+    """The first line that is not empty, further lines while a quote is open."""
+    lines = [line for line in text.split("\n", 40)[:40] if line.strip()]
+    head = ""
+    for line in lines:
+        head = f"{head} {line}" if head else line
+        if head.count('"') % 2 == 0:
+            break
+    return head[:20_000]
+
+
+def _is_vertical(rows: list[list[str]]) -> bool:
+    """Whether each line is a label and its value: the first column knows more labels than the first line."""
+    if len(rows) < 3 or any(len(row) < 2 for row in rows) or max(map(len, rows)) > 3:
+        return False
+    down = sum(1 for row in rows if read_label(row[0]).segments)
+    across = sum(1 for cell in rows[0] if read_label(cell).segments)
+    return down > across and down * 2 > len(rows)
+
+
+def _joined(cells: Sequence[str]) -> str:
+    return ", ".join(cell for cell in cells if cell.strip())
+
+
+def _short(label: str) -> str:
+    return label.strip()[:80]
