@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import time
+import tracemalloc
 
 import httpx
 import pytest
@@ -168,7 +169,9 @@ async def test_a_name_with_any_inner_address_is_refused_before_any_packet(web, s
     assert site.went.connected == []
 
 
-@pytest.mark.parametrize("address", [PUBLIC, OTHER, "8.8.8.8", "1.1.1.1", "2a00:1450:4001::1", "64:ff9b::808:808"])
+@pytest.mark.parametrize(
+    "address", [PUBLIC, OTHER, "8.8.8.8", "1.1.1.1", "2a00:1450:4001::1", "64:ff9b::808:808", "::ffff:8.8.8.8"]
+)
 def test_public_addresses_are_public(address):
     assert is_public(address)
 
@@ -288,10 +291,12 @@ async def test_the_body_is_cut_at_a_megabyte(web, site):
 async def test_a_bomb_is_cut_at_a_megabyte_after_decompression(web, site):
     bomb = gzip.compress(b"0" * 200_000_000, 1)
     web.pages["shop.example.com/"] = page(bomb, content_encoding="gzip")
-    started = time.process_time()
+    tracemalloc.start()
     found = await site.fetch("http://shop.example.com/")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert found.outcome == "too_large"
-    assert time.process_time() - started < 0.5
+    assert peak < 20_000_000
 
 
 async def test_a_compressed_page_is_read(web, site):

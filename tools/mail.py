@@ -91,9 +91,8 @@ async def send(message: EmailMessage, smtp: Smtp) -> None:
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
         raise _unavailable(type(error).__name__) from None
     else:
-        with suppress(
-            aiosmtplib.SMTPException, OSError, TimeoutError
-        ):  # accepted is accepted: never sent again for this
+        # accepted is accepted: a farewell that fails must not make us send it again
+        with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
             async with asyncio.timeout(smtp.timeout):
                 await client.quit()
     finally:
