@@ -113,8 +113,9 @@ def _line_ends(text: str, line: int, stop: int) -> bool:
 
 def _is_ordinal(plain: str, inside: bytearray, stop: int) -> bool:
     """A short number of its own before the stop ("am 3. Platz"), not the end of a longer value."""
-    lone = stop > 0 and plain[stop - 1].isdigit() and not inside[stop - 1]
-    return lone and plain[max(stop - 3, 0) : stop].strip().isdigit() and plain[stop : stop + 2] == ". "
+    word = plain[max(stop - 4, 0) : stop].split()[-1:] or [""]
+    lone = stop > 0 and not inside[stop - 1] and word[0].isdigit() and len(word[0]) <= 2
+    return lone and plain[stop : stop + 2] == ". "
 
 
 def _is_full_stop(plain: str, start: int, match: re.Match[str], relaxed: bool) -> bool:
