@@ -59,7 +59,7 @@ def names(page: Page) -> list[Mention]:
 
 @lru_cache(maxsize=1)
 def _stop_words() -> frozenset[str]:
-    before = {flat(word) for word in load_words("legal_forms")["before"] if " " not in word}
+    before = {flat(word) for word in load_words("name_edges")["before"] if " " not in word}
     return frozenset(map(flat, _NEVER)) | before
 
 

@@ -37,7 +37,7 @@ class Company(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _forms() -> re.Pattern[str]:
-    words = load_words("legal_forms")
+    words = load_words("name_edges")
     loose = sorted({flat(word) for word in words["any"]}, key=len, reverse=True)
     exact = sorted({shape(word) for word in words["exact"]}, key=len, reverse=True)
     space = {form: re.escape(form).replace("\\ ", r"[ \n]{1,3}") for form in [*loose, *exact]}
@@ -48,13 +48,13 @@ def _forms() -> re.Pattern[str]:
 
 @lru_cache(maxsize=1)
 def _east() -> re.Pattern[str]:
-    forms = "|".join(re.escape(word) for word in sorted(load_words("legal_forms")["east"], key=len, reverse=True))
+    forms = "|".join(re.escape(word) for word in sorted(load_words("name_edges")["east"], key=len, reverse=True))
     return re.compile(forms)
 
 
 @lru_cache(maxsize=1)
 def _before() -> frozenset[str]:
-    return frozenset(flat(word) for word in load_words("legal_forms")["before"])
+    return frozenset(flat(word) for word in load_words("name_edges")["before"])
 
 
 def companies(page: Page) -> list[Company]:
