@@ -112,8 +112,16 @@ async def listed(
 
 
 @router.get("/{case_id}", response_model=CaseView, responses=responses(errors.CaseNotFound))
-async def get(case_id: str, product: Served, _: Reader) -> Response:
-    """The case."""
+async def get(
+    case_id: str,
+    request: Request,
+    product: Served,
+    _: Reader,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the case to rest.")] = 0,
+) -> Response:
+    """The case. With ``wait`` answered as soon as somebody outside is awaited or the case is closed, or after it."""
+    if wait:
+        await request.app.state.watchers.rested(product, case_id, wait)
     return JSONResponse((await product.service.get(case_id)).to_json())
 
 

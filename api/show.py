@@ -8,20 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from api.client import CallFailed, Client
+from api.trail import MOVING
 from onboarding.letters.words import one_line
 
-RESTING: Final = frozenset(
-    {
-        "in_review",
-        "awaiting_information",
-        "active",
-        "rejected",
-        "activation_failed",
-        "withdrawn",
-        "expired",
-        "quarantined",
-    }
-)
 COLOURS: Final = {"critical": "bold red", "high": "red", "warning": "yellow", "info": "cyan"}
 
 
@@ -29,10 +18,9 @@ def settled(client: Client, case: dict[str, Any], seconds: float = 120) -> dict[
     """The case once somebody outside is awaited, or it is closed. Raises CallFailed when it takes too long."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
-        found: dict[str, Any] = client.call("GET", case["links"]["self"])
-        if found["status"] in RESTING:
+        found: dict[str, Any] = client.call("GET", case["links"]["self"], params={"wait": 10})
+        if found["status"] not in MOVING:
             return found
-        time.sleep(0.1)
     raise CallFailed(f"Case {case['id']} is still {found['status']} after {seconds:.0f} s.")
 
 

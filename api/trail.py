@@ -19,6 +19,7 @@ from onboarding.model import Value
 router = APIRouter(prefix="/v1/cases/{case_id}", tags=["trail"])
 STREAM: Final = "text/event-stream"
 HEARTBEAT: Final = 10.0
+MOVING: Final = frozenset({"received", "processing", "activating"})
 STREAMED: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {STREAM: {"schema": {"type": "string"}}}}}
 
 
@@ -69,6 +70,12 @@ class Watchers:
         for case_id in touched & self._waiting.keys():
             for event in self._waiting[case_id]:
                 event.set()
+
+    async def rested(self, product: Product, case_id: str, seconds: float) -> None:
+        """Return once the case no longer moves by itself, or after ``seconds``. Raises CaseNotFound."""
+        ends = self._loop.time() + seconds
+        while await product.service.status(case_id) in MOVING and self._loop.time() < ends:
+            await self.changed(case_id, min(1.0, ends - self._loop.time()))
 
     async def changed(self, case_id: str, timeout: float) -> None:  # noqa: ASYNC109 - a heartbeat, not a limit
         """Return when the case changed, or after ``timeout`` seconds."""

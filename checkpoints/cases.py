@@ -157,6 +157,12 @@ def ask(tx: Tx, case_id: str) -> None:
     tx.touched.add(case_id)
 
 
+def resume(tx: Tx, case_id: str) -> None:
+    """Its wait is over: nobody is awaited any more, and a runner must look at it."""
+    tx.conn.execute(_SET, {"of_case": case_id, "status": "processing", "updated_at": tx.now})
+    ask(tx, case_id)
+
+
 def due(tx: Tx, limit: int = 1000) -> list[tuple[str, int]]:
     """Cases with work due now, oldest first, as ``(id, attempts already begun)``."""
     query = (

@@ -140,7 +140,7 @@ def decide(tx: Tx, review: Row[Any], action: str, *, actor: str, channel: Channe
         "version": review.version,
     }
     trail.append(tx, review.case_id, actor, "decision.recorded", data | told | {"shown_hash": review.shown_hash})
-    cases.ask(tx, review.case_id)
+    cases.resume(tx, review.case_id)
     return True
 
 

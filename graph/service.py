@@ -71,6 +71,10 @@ class Service:
         """Raises CaseNotFound."""
         return await self.context.db.read(lambda tx: views.view(tx, cases.get(tx, case_id)))
 
+    async def status(self, case_id: str) -> str:
+        """Only the status. Raises CaseNotFound."""
+        return await self.context.db.read(lambda tx: str(cases.get(tx, case_id).status))
+
     async def listed(
         self, *, filters: dict[str, str | None], q: str | None, before: int | None, limit: int = PAGE
     ) -> tuple[list[CaseView], int | None]:
@@ -130,7 +134,6 @@ class Service:
             version = _next_version(tx, row, parts, actor.name, "answer")
             action = "answered" if review.stage == "information" else "amended"
             reviews.decide(tx, review, action, actor=actor.name, channel="api", body={"version": version})
-            cases.set_status(tx, case_id, "processing")
             if key is not None:
                 cases.remember(tx, actor.name, key.key, key.body_hash, [case_id])
             return views.view(tx, cases.get(tx, case_id))
@@ -208,7 +211,6 @@ def _record(tx: Tx, case: Any, review: reviews.Review, decision: Decision, actor
     if reviews.decide(tx, review, "correct", actor=actor.name, channel=channel, body=body):
         part = make_part(decision.corrections, "json", kind="corrections", source=f"correction-{body['version']}")
         _next_version(tx, case, [part], actor.name, "correction")
-        cases.set_status(tx, case.id, "processing")
 
 
 def _next_version(tx: Tx, case: Any, parts: Sequence[Part], actor: str, kind: str) -> int:

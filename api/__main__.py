@@ -1,0 +1,5 @@
+"""``python -m api`` is ``onboard``."""
+
+from api.cli import main
+
+main()

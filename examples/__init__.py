@@ -1,0 +1,1 @@
+"""Real-looking applications, and the demo that runs them."""
