@@ -22,18 +22,28 @@ DESCRIPTION: Final = (
 
 def create_app(product: Product, metrics: Metrics) -> ASGIApp:
     """The application over a built product. Call it inside the event loop that will serve it."""
-    app = FastAPI(title="Merchant onboarding", version="1", description=DESCRIPTION, redoc_url=None)
+    app = _routed()
     app.state.product = product
     app.state.metrics = metrics
     app.state.watchers = trail.Watchers(product)
-    problems.install(app)
-    for part in (cases, trail, review, operations):
-        app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     if not (product.settings.svc1_url and product.settings.svc2_url):
         app.mount("/sandbox", sandbox(product.settings.data_dir / "sandbox.db"))
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return BodyLimit(app, product.settings.max_body_bytes)
+
+
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI document, without a product behind it."""
+    return _routed().openapi()
+
+
+def _routed() -> FastAPI:
+    app = FastAPI(title="Merchant onboarding", version="1", description=DESCRIPTION, redoc_url=None)
+    problems.install(app)
+    for part in (cases, trail, review, operations):
+        app.include_router(part.router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

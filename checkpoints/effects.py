@@ -72,7 +72,8 @@ def of_case(tx: Tx, case_id: str) -> list[dict[str, Any]]:
 
 def attempt(tx: Tx, key: str) -> None:
     """Count one call, before it is made: after a crash it is known that the service may have been asked."""
-    tx.conn.execute(update(effects).where(effects.c.key == key).values(attempts=effects.c.attempts + 1))
+    counted = {"attempts": effects.c.attempts + 1, "updated_at": tx.now}
+    tx.conn.execute(update(effects).where(effects.c.key == key).values(counted))
 
 
 def attempted(tx: Tx, key: str, outcome: str) -> None:

@@ -123,6 +123,8 @@ async def _undo(ctx: Context, row: dict[str, Any]) -> str:
     service, key = row["service"], row["key"]
     try:
         found = {"reference": row["reference"]} if row["reference"] else await ctx.tool(f"lookup_{service}", key=key)
+        if found is None and _in_flight(ctx, row):
+            return "unavailable"  # an unanswered request may still arrive there: ask again before believing it
         if found is None:
             return await ctx.db.write(functools.partial(effects.settle, key=key, status="absent"))
         faults.point("cancel.before_call")
@@ -139,6 +141,12 @@ async def _undo(ctx: Context, row: dict[str, Any]) -> str:
         return await ctx.db.write(ending)
     ending = functools.partial(effects.settle, key=key, status="cancelled", reference=found["reference"])
     return await ctx.db.write(ending)
+
+
+def _in_flight(ctx: Context, row: Mapping[str, Any]) -> bool:
+    """Whether a request that was never answered may still be on its way."""
+    since = ctx.clock() - datetime.fromisoformat(row["updated_at"])
+    return row["attempts"] > 0 and since < timedelta(seconds=ctx.settings.service_deadline_seconds)
 
 
 def public(row: Mapping[str, Any]) -> dict[str, Any]:

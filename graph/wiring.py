@@ -161,7 +161,7 @@ def deliver(settings: Settings) -> Deliver:
 
     async def out(message: EmailMessage) -> Literal["sent", "kept"]:
         if server is None:
-            mail.keep(message, folder)
+            await asyncio.to_thread(mail.keep, message, folder)
             return "kept"
         await mail.send(message, server)
         return "sent"
