@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ PLAIN: Final = b"\x00"
 SEALED: Final = b"\x01"
 _KEY_ID: Final = 4
 _NONCE: Final = 12
-_SUM: Final = 8
+_SUM: Final = 4
 
 
 def canonical(document: Any) -> bytes:
@@ -85,6 +86,4 @@ class Codec:
 
 
 def _checksum(plain: bytes, where: str) -> bytes:
-    summed = hashlib.blake2b(where.encode() + b"\0", digest_size=_SUM)
-    summed.update(plain)
-    return summed.digest()
+    return zlib.crc32(plain, zlib.crc32(where.encode())).to_bytes(_SUM, "big")

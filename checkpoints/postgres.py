@@ -36,7 +36,7 @@ class PostgresDatabase:
         """Queue ``work`` on the pool. Order against later writes is not promised here: never post what they need."""
         self._threads.submit(self._transact, work)
 
-    def feed(self, sink: Sink, item: Any, after: Job | None = None) -> Job:
+    def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job:
         raise NotImplementedError
 
     async def read(self, work: Work[T]) -> T:

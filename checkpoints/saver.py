@@ -1,13 +1,13 @@
 """The graph's memory on our own database: durable, small, and in the order things were written.
 
-Every call goes through the queue that the ledger's writes go through, so one commit serves all. A call that a *run*
-makes stops waiting as soon as a later call of the same run stands behind it on that queue: the later one fails if the
-earlier did, and LangGraph awaits the last before ``ainvoke`` returns. So once a run is over, all of it is durable, and
-nobody waited for a commit but its last call. Calls outside a run each wait for their own.
+Every call goes through the queue that the ledger's writes go through, so one commit serves all. Of the calls that a
+*run* makes, one attends: it waits until everything the run has queued is durable, and LangGraph awaits it before
+``ainvoke`` returns; the others return at once. A row fails when the one before it failed. So once a run is over all of
+it is durable, or the run has raised. Calls outside a run, and ``durability="sync"``, each wait for their own commit.
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
@@ -20,6 +20,7 @@ from langgraph.checkpoint.base import (
     CheckpointTuple,
     get_serializable_checkpoint_metadata,
 )
+from langgraph.checkpoint.serde.types import ERROR, INTERRUPT
 
 from checkpoints import saver_upkeep as upkeep
 from checkpoints.saver_reads import Asked, glance_log, thread_ids, thread_log, tuple_at
@@ -29,6 +30,7 @@ from checkpoints.saver_rows import (
     Known,
     Lane,
     Row,
+    Run,
     Thread,
     ThreadLog,
     encode_checkpoint,
@@ -39,10 +41,12 @@ from checkpoints.saver_sinks import FenceCheck, SqliteSink
 from checkpoints.saver_sync import FromOtherThreads
 from checkpoints.sqlite import SqliteDatabase
 from checkpoints.strict import require_strict
-from checkpoints.transaction import Database
+from checkpoints.transaction import Database, Job
 
 _IN_A_RUN: Final = "__pregel_runtime"
-_THREADS: Final = 4096
+_DURABILITY: Final = "__pregel_durability"
+_NEXT: Final = "branch:to:"
+_THREADS: Final = 1024
 
 
 def open_saver(db: Database, fence_check: FenceCheck | None = None) -> "LedgerSaver":
@@ -130,15 +134,20 @@ class LedgerSaver(FromOtherThreads, BaseCheckpointSaver[int]):
         conf = config["configurable"]
         thread_id, ns, checkpoint_id = str(conf["thread_id"]), conf.get("checkpoint_ns", ""), checkpoint["id"]
         parent_id = conf.get("checkpoint_id")
-        thread, parent = await self._standing(thread_id, ns, parent_id)
-        lane, n = thread.lane(ns), thread.next
-        about = cast(dict[str, Any], get_serializable_checkpoint_metadata(config, metadata))
-        about.pop("fence", None)
+        thread, parent = self._standing(thread_id, ns, parent_id) or await self._recall(thread_id, ns, parent_id)
+        lane = thread.lane(ns)
+        run = lane.run_of(conf.get(_IN_A_RUN))
+        if run.about is None:
+            run.about = _about(config)
+        about = {**run.about, **metadata}
+        n = thread.next
         body, known = encode_checkpoint(n, checkpoint, about, new_versions, parent_id, parent)
-        thread.next = n + 1
         lane.remember(checkpoint_id, known)
         row = Row(thread_id, n, CHECKPOINT, ns, checkpoint_id, about.get("run_id"), body, conf.get("fence"))
-        await self._store(lane, row, conf)
+        now = run.key is None or conf.get(_DURABILITY) == "sync"
+        job = self._queue(thread, lane, row, urgent=now or _may_end(checkpoint))
+        if now or not run.took(job):
+            await self._until_stored(thread_id, job)
         return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ns, "checkpoint_id": checkpoint_id}}
 
     async def aput_writes(
@@ -146,39 +155,68 @@ class LedgerSaver(FromOtherThreads, BaseCheckpointSaver[int]):
     ) -> None:
         conf = config["configurable"]
         thread_id, ns, checkpoint_id = str(conf["thread_id"]), conf.get("checkpoint_ns", ""), conf["checkpoint_id"]
-        thread = self._threads.get(thread_id) or (await self._standing(thread_id, ns, None))[0]
+        thread = self._threads.get(thread_id) or (await self._recall(thread_id, ns, None))[0]
         lane, n = thread.lane(ns), thread.next
+        run = lane.run_of(conf.get(_IN_A_RUN))
         body = encode_writes(n, writes, task_id, task_path, lane.writing_on(checkpoint_id))
-        thread.next = n + 1
-        await self._store(lane, Row(thread_id, n, WRITES, ns, checkpoint_id, None, body, conf.get("fence")), conf)
+        row = Row(thread_id, n, WRITES, ns, checkpoint_id, None, body, conf.get("fence"))
+        signal = writes[0][0] if writes else ""
+        now = run.key is None or signal == ERROR
+        job = self._queue(thread, lane, row, urgent=now or signal == INTERRUPT)
+        if now:
+            await self._until_stored(thread_id, job)
+        elif not run.took(job):
+            await self._attend(thread_id, lane, run)
 
-    async def _standing(self, thread_id: str, ns: str, parent_id: str | None) -> tuple[Thread, Known | None]:
-        """The thread as it stands and what is known of the parent, read back where this process has not seen it."""
+    def _standing(self, thread_id: str, ns: str, parent_id: str | None) -> tuple[Thread, Known | None] | None:
+        """The thread as it stands and what is known of the parent; None where this process has not seen them."""
         thread = self._threads.get(thread_id)
-        parent = thread.lane(ns).known.get(parent_id) if thread is not None and parent_id else None
-        if parent is not None and not parent.stored:
-            parent = None
-        if thread is None or (parent_id and parent is None):
-            log = await self._log(thread_id)
-            thread = self._thread(thread_id)
-            thread.next = max(thread.next, log.last + 1)
-            at = log.find(ns, parent_id) if parent_id else None
-            parent = log.known(at) if at is not None else None
-        return thread, parent
+        if thread is None:
+            return None
+        if parent_id is None:
+            return thread, None
+        parent = thread.lane(ns).known.get(parent_id)
+        return (thread, parent) if parent is not None and parent.stored else None
 
-    async def _store(self, lane: Lane, row: Row, conf: Mapping[str, Any]) -> None:
+    async def _recall(self, thread_id: str, ns: str, parent_id: str | None) -> tuple[Thread, Known | None]:
+        """The same, read back from the database."""
+        log = await self._log(thread_id)
+        thread = self._thread(thread_id)
+        thread.next = max(thread.next, log.last + 1)
+        at = log.find(ns, parent_id) if parent_id else None
+        return thread, log.known(at) if at is not None else None
+
+    def _queue(self, thread: Thread, lane: Lane, row: Row, *, urgent: bool) -> Job:
         row.body = self.db.codec.seal(row.body, row.where)
-        before, in_run = lane.last, _IN_A_RUN in conf
-        job = self.db.feed(self._sink, row, after=before)
-        if before is not None and lane.in_run and in_run:
-            before.release()
-        lane.last, lane.in_run = job, in_run
+        job = self.db.feed(self._sink, row, after=lane.last, urgent=urgent)
+        thread.next = row.n + 1
+        lane.last = job
+        return job
+
+    async def _until_stored(self, thread_id: str, job: Job) -> None:
         try:
             await job.wait()
         except BaseException:
-            if job.error is not None:
-                self._threads.pop(row.thread_id, None)  # what was known of it may never have been stored
+            self._forget([thread_id])  # what was known of it may never have been stored
             raise
+
+    async def _attend(self, thread_id: str, lane: Lane, run: Run) -> None:
+        """Wait until everything that the run has queued is durable.
+
+        Only ``aput_writes`` attends: LangGraph awaits it at the end of the run and nowhere else, while the next
+        ``aput`` waits for the one before.
+        """
+        run.attended = True
+        try:
+            while run.last is not None and not run.last.done:
+                await self._until_stored(thread_id, run.last)
+        finally:
+            run.attended = False
+        if run.last is not None and run.last.error is not None:
+            self._forget([thread_id])
+            raise run.last.error
+        if lane.run is run:
+            lane.run = None
 
     # whole threads
 
@@ -217,3 +255,15 @@ class LedgerSaver(FromOtherThreads, BaseCheckpointSaver[int]):
     def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> "LedgerSaver":
         """Nothing to allow: no row names a class."""
         return self
+
+
+def _about(config: RunnableConfig) -> dict[str, Any]:
+    """What LangGraph keeps with a checkpoint of the call's own metadata and configuration."""
+    about = cast(dict[str, Any], get_serializable_checkpoint_metadata(config, {}))
+    about.pop("fence", None)
+    return about
+
+
+def _may_end(checkpoint: Checkpoint) -> bool:
+    """Whether no node follows: then somebody is about to wait. Only decides when to commit, never what."""
+    return not any(name.startswith(_NEXT) for name in checkpoint.get("updated_channels") or ())

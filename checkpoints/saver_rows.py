@@ -19,7 +19,7 @@ from onboarding.errors import TamperedRecord
 CHECKPOINT: Final = 1
 WRITES: Final = 2
 _INPUT: Final = "__start__"
-_KEPT: Final = 3
+_KEPT: Final = 2
 _SMALL: Final = 24
 """Bytes below which a value is stored again rather than pointed at."""
 
@@ -55,11 +55,30 @@ class Known:
 
     stored: bool = False
     """Whether its own row was written (a task's writes may come first)."""
-    channels: dict[str, list[Any]] = field(default_factory=dict)
+    channels: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     fresh: dict[str, tuple[bytes, Place]] = field(default_factory=dict)
     """By channel, what a task wrote on this checkpoint and where it was stored."""
     given: dict[str, tuple[bytes, Place]] = field(default_factory=dict)
     """The same for the members of the input, which the first task passes on."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One run's calls on a lane (``key`` None: a call outside any run)."""
+
+    key: Any
+    about: dict[str, Any] | None = None
+    """What its configuration adds to every checkpoint's metadata."""
+    last: Job | None = None
+    attended: bool = False
+    """Whether one of its calls waits for all of them."""
+
+    def took(self, job: Job) -> bool:
+        """Note the run's newest job. True: another call attends to it. What waited for the one before may go on."""
+        before, self.last = self.last, job
+        if not self.attended and before is not None:
+            before.release()
+        return self.attended
 
 
 @dataclass(slots=True)
@@ -68,7 +87,7 @@ class Lane:
 
     known: dict[str, Known] = field(default_factory=dict)
     last: Job | None = None
-    in_run: bool = False
+    run: Run | None = None
 
     def remember(self, checkpoint_id: str, known: Known) -> None:
         early = self.known.pop(checkpoint_id, None)
@@ -77,6 +96,12 @@ class Lane:
         self.known[checkpoint_id] = known
         while len(self.known) > _KEPT:
             del self.known[next(iter(self.known))]
+
+    def run_of(self, key: Any) -> Run:
+        """The run that this call belongs to."""
+        if self.run is None or self.run.key is not key or key is None:
+            self.run = Run(key)
+        return self.run
 
     def writing_on(self, checkpoint_id: str) -> Known:
         """What is known of the checkpoint that a task writes on; its own put may still be on its way."""
@@ -116,18 +141,18 @@ def encode_checkpoint(
     values: list[bytes] = []
     known = Known(stored=True)
     held: Mapping[str, Any] = checkpoint["channel_values"]
-    before: Mapping[str, list[Any]] = parent.channels if parent else {}
+    before: Mapping[str, tuple[Any, ...]] = parent.channels if parent else {}
     fresh = parent.fresh if parent else {}
     for name, version in checkpoint["channel_versions"].items():
         entry = before.get(name)
         if name not in new_versions and entry is not None and entry[0] == version:
             known.channels[name] = entry
         elif name not in held:
-            known.channels[name] = [version]
+            known.channels[name] = (version,)
         elif name == _INPUT and type(held[name]) is dict:
-            known.channels[name] = [version, n, _spread(n, held[name], values, known)]
+            known.channels[name] = (version, n, _spread(n, held[name], values, known))
         else:
-            known.channels[name] = [version, *_put(n, pack(held[name]), values, fresh.get(name))]
+            known.channels[name] = (version, *_put(n, pack(held[name]), values, fresh.get(name)))
     body = [
         checkpoint.get("v"),
         checkpoint.get("ts"),
@@ -224,7 +249,7 @@ class ThreadLog:
         return unpack(values[slot], where)
 
     def known(self, n: int) -> Known:
-        return Known(stored=True, channels=self.open(n)[3])
+        return Known(stored=True, channels={name: tuple(entry) for name, entry in self.open(n)[3].items()})
 
     def checkpoint(self, n: int) -> dict[str, Any]:
         """The whole checkpoint that stands in row ``n``."""

@@ -22,6 +22,8 @@ from checkpoints.transaction import Clock, Job, Listener, Sink, T, Tx, Work, ans
 from onboarding.errors import StorageUnavailable
 
 _BATCH: Final = 2048
+_LINGER: Final = 0.004
+"""Seconds for which rows that nobody waits for are held back, to be committed with those that follow."""
 _PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -79,6 +81,7 @@ class SqliteDatabase:
         self._lock = threading.Lock()
         self._pending: list[Job] = []
         self._idle = False
+        self._lingering = False
         self._closed = False
         self._wake = threading.Semaphore(0)
         self._writer = threading.Thread(target=self._write_forever, name="ledger-write", daemon=True)
@@ -97,19 +100,38 @@ class SqliteDatabase:
         """Queue ``work`` without waiting: durable no later than any write that is queued after it."""
         self._enqueue(Job(None, work=work))
 
-    def feed(self, sink: Sink, item: Any, after: Job | None = None) -> Job:
-        """Queue one row for ``sink``; await the job's ``wait()`` for durability. Rows keep their order."""
-        job = Job(asyncio.get_running_loop(), sink=sink, item=item, after=after)
-        self._enqueue(job)
+    def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job:
+        """Queue one row for ``sink``; await the job's ``wait()`` for durability. Rows keep their order.
+
+        What is not urgent (more is about to follow) is committed with what comes next, within milliseconds.
+        """
+        loop = asyncio.get_running_loop()
+        job = Job(loop, sink=sink, item=item, after=after)
+        self._enqueue(job, urgent)
+        if not urgent and not self._lingering:
+            self._lingering = True
+            loop.call_later(_LINGER, self._linger_ends)
         return job
 
-    def _enqueue(self, job: Job) -> None:
+    def _linger_ends(self) -> None:
+        self._lingering = False
+        self._nudge()
+
+    def _enqueue(self, job: Job, urgent: bool = True) -> None:
         with self._lock:
             if self._closed:
                 raise StorageUnavailable("The database is closed.")
             self._pending.append(job)
-            idle, self._idle = self._idle, False
-        if idle:
+        if urgent:
+            self._nudge()
+
+    def _nudge(self) -> None:
+        """Wake the writer if it sleeps and something waits."""
+        with self._lock:
+            wake = self._idle and bool(self._pending)
+            if wake:
+                self._idle = False
+        if wake:
             self._wake.release()
 
     async def read(self, work: Work[T]) -> T:
