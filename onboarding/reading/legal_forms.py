@@ -57,14 +57,14 @@ def _join_letters(words: list[str]) -> list[str]:
 def _forms() -> dict[str, EntityType]:
     found: dict[str, EntityType] = {}
     for kind in get_args(EntityType):
-        for form in load_words("entity_types").get(kind, ()):
+        for form in load_words("legal_forms").get(kind, ()):
             found.setdefault(" ".join(_tokens(form)), kind)
     return found
 
 
 @lru_cache(maxsize=1)
 def _cjk_forms() -> tuple[tuple[str, EntityType], ...]:
-    rows = ((form, kind) for kind in get_args(EntityType) for form in load_words("entity_types").get(kind, ()) if has_cjk(form))
+    rows = ((form, kind) for kind in get_args(EntityType) for form in load_words("legal_forms").get(kind, ()) if has_cjk(form))
     return tuple(sorted(((fold(form), kind) for form, kind in rows), key=lambda row: -len(row[0])))
 
 
