@@ -10,7 +10,6 @@ from onboarding.checks.texts import Text
 from onboarding.finding import Evidence
 from onboarding.masking import mask_cards
 
-_NOT_PLAIN: Final = re.compile(r"[^\x00-\x7f]")
 _WORDS: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*")
 _LATIN: Final = re.compile(r"[A-Za-zªºÀ-ÖØ-öø-ɏḀ-ỿＡ-Ｚａ-ｚ]")
 _CYRILLIC: Final = re.compile(r"[\u0400-\u052f\u1c80-\u1c8f\u2de0-\u2dff\ua640-\ua69f]")
@@ -121,7 +120,7 @@ def oversize(facts: Facts) -> Iterator[Hit]:
     """One text longer than any ordinary answer."""
     limit = facts.policy.thresholds.text_oversize_chars
     for text in _originals(facts):
-        if len(text.text) > limit:
+        if len(text.text) > limit and text.role != "raw":
             message = f"A text of {len(text.text)} characters; {limit} are ordinary."
             yield Hit("TEXT_OVERSIZE", message, None, (Evidence(source=text.source, where=text.where),))
             return

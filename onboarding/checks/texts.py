@@ -18,9 +18,10 @@ _PAIRED_VALUES: Final = 200
 
 
 class Text(NamedTuple):
-    """``role``: ``value`` as sent, ``key`` (also a CSV header), ``decoded`` (another view of a text already listed),
+    """``role``: ``value`` as sent, or ``key`` (also a CSV header); ``decoded`` is the readable view of a mail,
 
-    ``pair`` (a key and its value written as ``key: value``, so that JSON reads like the text it imitates).
+    a document or a text with entities, ``raw`` what that view was made from; ``pair`` is a key and its value written as
+    ``key: value``, so that JSON reads like the text it imitates.
     """
 
     source: str
@@ -49,10 +50,12 @@ def _of_part(part: Part) -> Iterator[Text]:
     elif part.format == "csv":
         yield from _of_csv(part.content, part.source)
     else:
-        yield Text(part.source, None, part.content)
         decoded = mime.decode(part.content)
         if decoded != part.content:
             yield Text(part.source, None, decoded, "decoded")
+            yield Text(part.source, None, part.content, "raw")
+        else:
+            yield Text(part.source, None, part.content)
 
 
 def _of_json(content: JsonValue, source: str) -> Iterator[Text]:

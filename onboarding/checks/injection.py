@@ -1,0 +1,223 @@
+"""Texts that address the reviewing machine and try to steer it (policy 8.3).
+
+Ordinary business text may speak of systems, assistants, instructions and approvals. What gives an injection away is
+its structure: somebody is told to set aside its own instructions, or a machine is addressed and told what to skip,
+return, hide or send; or the text wears the markup or the output of a machine.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from onboarding.checks.facts import Facts, Hit, Rule, clip
+from onboarding.finding import Evidence
+from onboarding.names import fold
+
+WORDS_FILE: Final = Path(__file__).with_name("words") / "injection.toml"
+ENOUGH: Final = 3
+WINDOW: Final = 420
+"""Signs further apart than this many characters do not belong together."""
+LONGEST: Final = 200_000
+
+_MARKUP: Final = re.compile(
+    r"\[\[\s*/?\s*(?:assistant|system|user|developer|tool|inst)\b[^\]]{0,40}\]\]|<\|[\w /-]{2,40}\|>"
+    r"|</?(?:system|assistant|system_prompt|system-prompt|sys|tool_call|function_calls?|im_start)\b[^>]{0,60}>"
+    r"|<<\s*/?SYS\s*>>|\[/?INST\]|\[(?:system|assistant|ai|admin)[ _](?:note|message|prompt|override|instructions?)\b"
+    r"|^\s{0,3}#{1,6}\s*(?:system|assistant|developer)(?: (?:prompt|message|note|instructions?))?\s*(?::|$)"
+    r"|^\s*(?:system|assistant)\s*(?:prompt|message|override)\s*:|\b(?:begin|end) (?:of )?(?:the )?system prompt\b"
+    r"|^\s*(?:system|assistant)\s*:\s*(?:you |ignore|approve|verified|set |all checks|this (?:merchant|application))",
+    re.I | re.M,
+)
+_APPROVES: Final = (
+    r"(?:approv\w*|accept\w*|genehmig\w*|approuv\w*|goedkeur\w*|goedgekeurd|aprov\w*|aprob\w*|zatwierd\w*|godkan\w*"
+    r"|承認|승인|批准|通过|odobr\w*|الموافقة|موافق\w*)"
+)
+_ADVICE: Final = (
+    r"(?:recommendation|recommended[ _]action|verdict|empfehlung|recommandation|aanbeveling|recomendacao|recomendacion"
+    r"|raccomandazione|rekomendacja|rekommendation|推奨|추천|建议|rekomendatsiya|التوصية)"
+)
+_TO: Final = r"[\"'*`]*\s{0,3}(?::|=|：|->|=>|\b(?:to|as|auf|a|op|como|su|na|till)\b)\s{0,3}[\"'*`]*"
+_OUTPUT: Final = re.compile(
+    rf"{_ADVICE}{_TO}{_APPROVES}"
+    r"|\brisk_(?:score|level|rating)[\"'`]*\s{0,3}(?::|=|\bto\b)\s{0,3}[\"'`]*(?:0\b|low\b|none\b|zero\b)"
+    r"|[\"'`]?\b(?:findings|red_?flags|sanctions_?hits)[\"'`]?\s{0,3}(?:[:=]|\bto\b)\s{0,3}[\"'`]?(?:\[\s{0,3}\]|none\b|null\b|empty\b)"
+    r"|[\"'](?:decision|outcome|status|action)[\"']\s{0,3}:\s{0,3}[\"'](?:approved?|accept(?:ed)?|cleared)[\"']"
+    r"|\b(?:decision|action)\s{0,3}[:=]\s{0,3}[\"']?approve\b"
+)
+_UNSPACED: Final = re.compile(r"[\u0600-\u06ff\u3040-\ud7af]")
+_LEADING: Final = re.compile(
+    r"(?:^|[^\w\s]\s*|\b(?:please|and|then|must|should|shall|now|also|just|simply|always|you|or|instead|kindly|only|but"
+    r"|(?:instructed|asked|told|required|need|needs|have|has|ordered|requested) to)\s+|\n\s*)$"
+)
+"""What stands before an English verb that gives an order; after a subject it only tells what somebody does."""
+_ENGLISH_VERBS: Final = re.compile(
+    r"(?:ignore|disregard|forget|skip|bypass|override|overrule|omit|suppress|waive|disable|turn off|circumvent|set|mark"
+    r"|return|respond|reply|answer|output|print|classify|rate|label|assign|change|report|treat|consider|write|give|score"
+    r"|hide|conceal|send|e-?mail|forward|upload|post|transmit|leak|reveal|show|repeat|exfiltrate|disclose|share)\b"
+)
+
+
+class _Sign(NamedTuple):
+    """One thing a text does, where, and how much it says: each kind counts once."""
+
+    kind: str
+    weight: int
+    start: int
+    end: int
+
+
+def injection(facts: Facts) -> Iterator[Hit]:
+    """The first text, key or pair that tries it; the finding quotes it."""
+    for text in facts.texts:
+        found = steering(text.text, pair=text.role == "pair")
+        if found:
+            what, start, end = found
+            quote = clip(text.text[start : max(end, start + 40)])
+            evidence = (Evidence(source=text.source, where=text.place(start), quote=quote, detail=what),)
+            yield Hit("PROMPT_INJECTION_SUSPECTED", f"A text {what}.", None, evidence)
+            return
+
+
+def steering(text: str, *, pair: bool = False) -> tuple[str, int, int] | None:
+    """How a text tries to steer the machine, and the span that shows it; None for ordinary text.
+
+    A ``pair`` (a key and its value) is only looked at as a machine's output.
+    """
+    text = text[:LONGEST]
+    if match := _MARKUP.search(text):
+        return "imitates the markup of a machine's conversation", *match.span()
+    folded = fold(text)
+    if match := _OUTPUT.search(folded):
+        return "contains ready-made machine output", *_original(text, folded, match.span())
+    if pair or not (_UNSPACED.search(folded) or folded.count(" ") > 1):  # two words tell nobody to do anything
+        return None
+    if signs := _addressed(folded):
+        return "addresses the reviewing machine and tells it what to do", *_original(text, folded, signs)
+    return None
+
+
+def _original(text: str, folded: str, span: tuple[int, int]) -> tuple[int, int]:
+    """A span of the folded text in the original: exact where folding kept the length, else near enough to quote."""
+    if not folded:
+        return 0, 0
+    scale = len(text) / len(folded)
+    return int(span[0] * scale), int(span[1] * scale)
+
+
+def _addressed(folded: str) -> tuple[int, int] | None:
+    signs = sorted(_signs(folded), key=lambda sign: sign.start)
+    for at, first in enumerate(signs):
+        near = [sign for sign in signs[at:] if sign.start - first.start <= WINDOW]
+        kinds = {sign.kind: sign.weight for sign in near}
+        if sum(kinds.values()) >= ENOUGH and max(kinds.values()) > 1:
+            return first.start, max(sign.end for sign in near)
+    return None
+
+
+def _signs(folded: str) -> Iterator[_Sign]:
+    found: dict[str, list[_Span]] = {}
+
+    def spans(concept: str) -> list[_Span]:
+        if concept not in found:
+            matches = _words(concept).finditer(folded)
+            found[concept] = [m.span() for m in matches if concept not in _VERBS or _orders(folded, m)]
+        return found[concept]
+
+    yield from (_Sign("forget", 3, *span) for span in spans("forget_all"))
+    for verb in spans("ignore"):
+        if instruct := _near(verb, spans("instructions"), 50):
+            earlier = any(_beside(span, verb, instruct) for span in spans("previous"))
+            yield _Sign("forget", 3 if earlier else 2, *_join(verb, instruct))
+        if checks := _near(verb, spans("checks"), 45):
+            yield _Sign("skip", 2, *_join(verb, checks))
+    for verb in spans("set"):
+        result = _near(verb, spans("result"), 45)
+        if good := _near(result, spans("good"), 30) if result else _near(verb, spans("good"), 22):
+            yield _Sign("return", 2, *_join(verb, good, result or good))
+    for verb in spans("hide"):
+        if thing := _near(verb, spans("hidden"), 45):
+            yield _Sign("hide", 2, *_join(verb, thing))
+    for verb in spans("send"):
+        if thing := _near(verb, spans("secret"), 45):
+            yield _Sign("send", 2, *_join(verb, thing))
+        if thing := _near(verb, spans("system_prompt"), 45):
+            yield _Sign("send", 3, *_join(verb, thing))
+    yield from (_Sign("address", 1, *span) for span in spans("role"))
+    yield from (_Sign("address", 1, *match.span()) for match in _address().finditer(folded))
+
+
+_Span = tuple[int, int]
+_VERBS: Final = frozenset({"ignore", "set", "hide", "send"})
+
+
+def _orders(folded: str, verb: re.Match[str]) -> bool:
+    """Whether an English verb stands where an order stands; other languages show an order by their forms."""
+    if not _ENGLISH_VERBS.match(verb[0]):
+        return True
+    return _LEADING.search(folded[max(0, verb.start() - 24) : verb.start()]) is not None or verb.start() == 0
+
+
+def _join(*spans: _Span) -> _Span:
+    return min(span[0] for span in spans), max(span[1] for span in spans)
+
+
+def _near(span: _Span, others: list[_Span], distance: int) -> _Span | None:
+    """The closest of ``others`` within ``distance`` characters before or after ``span``, not overlapping it."""
+    gaps = [(max(other[0] - span[1], span[0] - other[1]), other) for other in others]
+    close = [(gap, other) for gap, other in gaps if 0 <= gap <= distance]
+    return min(close)[1] if close else None
+
+
+def _beside(span: _Span, one: _Span, other: _Span) -> bool:
+    """Whether ``span`` stands between two others or right beside them."""
+    low, high = _join(one, other)
+    return low - 25 <= span[0] and span[1] <= high + 25
+
+
+@cache
+def _vocabulary() -> dict[str, list[str]]:
+    document = tomllib.loads(WORDS_FILE.read_text(encoding="utf-8"))
+    return {concept: section["words"] for concept, section in document.items()}
+
+
+@cache
+def _words(concept: str) -> re.Pattern[str]:
+    return re.compile(_alternatives(concept))
+
+
+def _alternatives(concept: str, *, whole: bool = True) -> str:
+    """One pattern for a concept's words. Alphabets with blanks between words match whole words, others anywhere.
+
+    ``whole`` False leaves the end open, for words that lead to the next one.
+    """
+    folded = [_folded_pattern(word).replace(" ", r"\s+") for word in _vocabulary()[concept]]
+    spaced = [word for word in folded if not _UNSPACED.search(word)]
+    unspaced = [word for word in folded if _UNSPACED.search(word)]
+    end = r"(?![^\W_])" if whole else ""
+    return "|".join([rf"(?<![^\W_])(?:{'|'.join(spaced)}){end}", *unspaced])
+
+
+def _folded_pattern(word: str) -> str:
+    """Fold the letters of a pattern, leaving its escapes alone."""
+    return "".join(piece if piece.startswith("\\") else fold(piece) for piece in re.split(r"(\\.)", word))
+
+
+@cache
+def _address() -> re.Pattern[str]:
+    """The machine spoken to: named by what it does here, greeted, or called before a colon or comma."""
+    machine, reviewing = _alternatives("machine"), _alternatives("reviewing")
+    to = _alternatives("to", whole=False)
+    spoken_to = r"\s*(?:[:,]|must|should|shall|please|soll|muss|doit|deve|debe)"
+    system = rf"(?<!\w)(?:systeme?|sistema|systemet|algorithm)\b(?!{spoken_to})"
+    return re.compile(
+        rf"(?:{reviewing})[\s\-の·]{{0,3}}(?!{system})(?:{machine})|(?!{system})(?:{machine})[\s\-]{{0,3}}(?:{reviewing})"
+        rf"|(?:{to})(?:[^\W\d_]+\s){{0,2}}?(?:{machine})\s*(?:[:,，：、!.\-–—]|that |who |which |processing |reading )"
+        rf"|(?:^|[.!?;:\n>(\-*#\"'])\s*(?:{machine})\s*[:,，：、!]"
+        rf"|(?:{machine})(?:へ|への|に告ぐ|님|에게|，请|,请|请)"
+    )
+
+
+RULES: Final = (Rule("injection.steering", 1, "policy 8.3", injection),)
