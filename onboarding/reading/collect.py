@@ -60,6 +60,12 @@ class Collector:
         else:
             self.emit(spot.path, value, where, label, spot.confidence)
 
+    def detail(self, field: str, value: JsonValue, where: str, label: str | None = None) -> None:
+        """One more field of the person just named (readers that take a phrase about somebody apart themselves)."""
+        if self._latest is not None:
+            self._held[self._latest].add(field)
+            self._person(self._latest, field, value, where, label)
+
     def emit(self, path: str, value: JsonValue, where: str, label: str | None = None, confidence: float = 1.0) -> None:
         """A candidate as it stands."""
         self.candidates.append(

@@ -71,7 +71,7 @@ def _named(page: Page, start: int, end: int) -> tuple[int, int]:
     if company is None:
         return _before(_CLAUSE, page, start, end) if _is_prose(page, start, end) else (start, _no_stop(page, start, end))
     rest = page.plain[company.end : end].strip()
-    if not rest or rest[0] in "(（" and len(rest) < 60 and page.text[start] > "\u2fff":
+    if not rest:
         return start, end
     return (start, company.end) if company.start - start < 40 else (company.start, company.end)
 

@@ -1,0 +1,138 @@
+"""The labelled part of a text → candidates: each value cut to its field, people's phrases taken apart, claims made."""
+
+from collections.abc import Callable
+from typing import Final
+
+from onboarding.reading.candidate import Candidate
+from onboarding.reading.collect import Collector
+from onboarding.reading.cutting import cut
+from onboarding.reading.forms import pairs
+from onboarding.reading.labelled import Key, Pair
+from onboarding.reading.labels import read_label
+from onboarding.reading.placing import Place, place
+from onboarding.reading.prose_marks import read_marks
+from onboarding.reading.prose_names import company_in
+from onboarding.reading.prose_page import Page
+from onboarding.reading.prose_people import Person, read_people
+from onboarding.reading.threads import Answer
+
+_LONGEST_NAME: Final = 12
+_LONGEST_LABELLED: Final = 3000
+
+
+class FormReader:
+    """Feeds one :class:`Collector` in reading order; ``where`` turns an offset into words."""
+
+    def __init__(self, page: Page, source: str, where: Callable[[int], str]) -> None:
+        self.page = page
+        self.collector = Collector(source)
+        self.where = where
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        return self.collector.candidates
+
+    def read(self, answers: tuple[Answer, ...]) -> None:
+        """All pairs of the page, then answers under quoted questions."""
+        found = pairs(self.page)
+        done = 0
+        for index, pair in enumerate(found):
+            if index < done:
+                continue
+            spot = _spot(pair)
+            if self._is_phrase(pair, spot):
+                done = index + 1 + self._followers(found, index)
+                self._phrase(pair, found[done - 1].end)
+            else:
+                self._pair(pair, spot)
+        for answer in answers:
+            self._answer(answer)
+
+    def _pair(self, pair: Pair, spot: Place) -> None:
+        if self._is_sentence(pair, spot):
+            return
+        start, end = cut(self.page, spot.path, pair.start, pair.end)
+        value = self.page.text[start:end]
+        if "\n" in value:
+            joint = ", " if spot.path in ("address", "address.line1") else " "
+            value = joint.join(line.strip(" ,\t|") if joint == ", " else line.strip() for line in value.split("\n") if line.strip())
+        if not value.strip() or (spot.path in ("bank", "registration") and self._composite(start, end)):
+            return
+        self.page.claim(start, end)
+        self.collector.add(pair.path, value.strip(), self.where(start))
+
+    def _composite(self, start: int, end: int) -> bool:
+        """ "Account: bank code 1100, branch 000, no. 0001234": numbers with their own names inside one value."""
+        marks = read_marks(Page(self.page.text[start:end]))
+        for mark in marks:
+            self.page.claim(start + mark.start, start + mark.end)
+            self.collector.emit(mark.path, mark.raw, self.where(start + mark.start), mark.label)
+        return bool(marks)
+
+    def _is_sentence(self, pair: Pair, spot: Place) -> bool:
+        """A label word in a sentence ("One request: please …"): too long, or no value of its kind."""
+        words = self.page.plain[pair.start : pair.end].split()
+        if spot.path in ("legal_name", "trading_name", "persons[].name", "contact.name"):
+            return len(words) > _LONGEST_NAME and not self._has_company(pair)
+        return pair.end - pair.start > _LONGEST_LABELLED and spot.path != "business_description"
+
+    def _has_company(self, pair: Pair) -> bool:
+        return company_in(self.page, pair.start, pair.end) is not None
+
+    def _is_phrase(self, pair: Pair, spot: Place) -> bool:
+        """Whether a person's value says more than a name."""
+        if spot.path not in ("persons[].phrase", "persons[].name"):
+            return False
+        text = self.page.plain[pair.start : pair.end]
+        return any(char.isdigit() for char in text) or "(" in text and len(text) > 40
+
+    def _followers(self, found: list[Pair], index: int) -> int:
+        """How many further pairs of the same line belong to the same person."""
+        count = 0
+        for pair, later in zip(found[index:], found[index + 1 :], strict=False):
+            same = "\n" not in self.page.plain[pair.end : later.start] and (_spot(later).path or "").startswith("persons[]")
+            if not same or _spot(later).path in ("persons[].phrase", "persons[].name"):
+                break
+            count += 1
+        return count
+
+    def _phrase(self, pair: Pair, end: int) -> None:
+        """People described in a phrase, each fed with its details behind it."""
+        label = str(next((key for key in reversed(pair.path) if isinstance(key, str)), ""))
+        end = min(end, pair.start + _LONGEST_LABELLED)
+        scope = read_label(label)
+        lead = f"{label}: "
+        people = read_people(Page(lead + self.page.text[pair.start : end]), merchant=None, sender=None, owners=scope.has("@owner", "@ownership"))
+        if not people.persons or people.links:
+            if not people.links:
+                self._pair(pair, _spot(pair))
+            return
+        self.page.claim(pair.start, end)
+        for number, person in enumerate(people.persons):
+            path: tuple[Key, ...] = (*pair.path, number) if len(people.persons) > 1 else pair.path
+            self._person(path, person, pair, len(lead))
+
+    def _person(self, path: tuple[Key, ...], person: Person, pair: Pair, lead: int) -> None:
+        self.collector.add(path, person.name, self.where(pair.start + max(person.start - lead, 0)))
+        for field, raw, at, label in person.details:
+            self.collector.detail(field, raw, self.where(pair.start + max(at - lead, 0)), label)
+
+    def _answer(self, answer: Answer) -> None:
+        """What stands under a quoted question that asks for one thing."""
+        question = answer.question.strip(" ?:*-0123456789.)")
+        asked = [segment for segment in read_label(question).segments]
+        spot = place((question,))
+        if not asked or spot.path is None or not self.page.is_free(answer.start, answer.end):
+            return
+        self._pair_or_phrase(Pair((question,), answer.start, answer.end, True))
+
+    def _pair_or_phrase(self, pair: Pair) -> None:
+        spot = _spot(pair)
+        if self._is_phrase(pair, spot):
+            self._phrase(pair, pair.end)
+        else:
+            self._pair(pair, spot)
+
+
+def _spot(pair: Pair) -> Place:
+    return place(tuple(key for key in pair.path if isinstance(key, str)))

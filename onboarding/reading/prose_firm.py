@@ -1,0 +1,101 @@
+"""Who the merchant is in running text: its legal name, its reading, its trading name, its kind of business.
+
+Of several companies named, the one that the writer calls his own, else the first that is not addressed, banked with,
+supplied by, or an owner (policy 4.2, 4.8).
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from onboarding.reading.cues import Phrases
+from onboarding.reading.legal_forms import entity_type
+from onboarding.reading.prose_names import Company, companies
+from onboarding.reading.prose_page import Page
+from onboarding.reading.prose_values import Found
+from onboarding.reading.vocabulary import load_words
+
+_NEAR: Final = 45
+_KANA: Final = re.compile(r"\s?[（(]\s?([ァ-ヶー・ \u3000]{3,60})[）)]")
+_TITLE: Final = re.compile(
+    r"[\s:：]{0,3}(?:is |are |ist |est |es |è |é |jest |är |は|는|은)?(?P<quote>[\"'«„“「『])?(?P<name>(?(quote)[^\"'»”“」』\n]{2,60}|[^\W\d_a-z][^\n,;.()]{1,60}))"
+)
+_CUT: Final = re.compile(r"\s+(?:in|at|and|which|on|since|und|in|seit|et|à|depuis|en|sinds|y|desde|e|dal|a|i|w|od|och|sedan|from|is|ist|est)\s+(?=[a-z])|で|です|입니다|이라")
+
+
+@lru_cache(maxsize=1)
+def _sole_trader() -> Phrases:
+    words = load_words("legal_forms")["sole_proprietorship"]
+    short = {"ei", "mei", "zzp", "jdg", "ef", "個人", "개인", "artisan", "individual", "enskild", "firma"}
+    extra = ["sole trader", "self-employed", "selbständig", "selbstständig", "soy autónomo", "soy autónoma", "als zzp'er", "als zzp-er"]
+    return Phrases({"sole": [word for word in [*words, *extra] if len(word) > 4 and word not in short]})
+
+
+def merchant_of(page: Page) -> Company | None:
+    """The company that applies, None if the text names none."""
+    named = [company for company in companies(page) if not _is_other(page, company)]
+    own = [company for company in named if _is_own(page, company)]
+    return next(iter(own or named), None)
+
+
+def read_firm(page: Page, merchant: Company | None) -> list[Found]:
+    """Legal name, reading, trading name and entity type as far as they are stated."""
+    found = [*_names(page, merchant), *_trading(page, merchant)]
+    if merchant is None:
+        found += _sole(page)
+    for item in found:
+        if item.path != "entity_type":
+            page.claim(item.start, item.end)
+    return found
+
+
+def _names(page: Page, merchant: Company | None) -> Iterator[Found]:
+    if merchant is None:
+        return
+    start, end = merchant
+    yield Found("legal_name", start, end, page.text[start:end], "", 0.8)
+    kana = _KANA.match(page.text, end)
+    if kana:
+        yield Found("legal_name_kana", *kana.span(1), kana.group(1), "", 0.8)
+
+
+def _is_own(page: Page, company: Company) -> bool:
+    low = max(company.start - _NEAR, page.sentence(company.start)[0])
+    return bool(page.cues_in(low, company.start, "merchant"))
+
+
+def _is_other(page: Page, company: Company) -> bool:
+    low = max(company.start - _NEAR, page.sentence(company.start)[0])
+    if page.cues_in(low, company.start, "not_merchant"):
+        return True
+    tail = page.low[company.end : company.end + 8]
+    if tail.startswith((" team", "様", " 御中", "御中")):
+        return True
+    share = page.spans_in(company.end, company.end + 25, "percent")
+    held = page.cues_in(max(company.start - 12, 0), company.start, "to_person", "belongs")
+    before = page.spans_in(low, company.start, "percent")
+    holds = page.cues_in(company.end, company.end + 12, "owns", "belongs")
+    return bool(before and held) or bool(share and (holds or page.plain[company.end : share[0].start].strip() in ("(", ":", "")))
+
+
+def _trading(page: Page, merchant: Company | None) -> Iterator[Found]:
+    for cue in page.cues_in(0, len(page.text), "trading_as"):
+        match = _TITLE.match(page.text, cue.end)
+        if match is None:
+            continue
+        start, end = match.span("name")
+        cut = _CUT.search(page.text, start, end)
+        end = cut.start() if cut and not match.group("quote") else end
+        if merchant and start < merchant.end and merchant.start < end:
+            continue
+        yield Found("trading_name", start, end, page.text[start:end].strip(), page.text[cue.start : cue.end], 0.8)
+        return
+
+
+def _sole(page: Page) -> Iterator[Found]:
+    for cue in _sole_trader().find(page.text):
+        if entity_type(page.text[cue.start : cue.end]) == "sole_proprietorship" or "self" in page.low[cue.start : cue.end]:
+            raw = "sole trader" if entity_type(page.text[cue.start : cue.end]) is None else page.text[cue.start : cue.end]
+            yield Found("entity_type", cue.start, cue.end, raw, "", 0.7)
+            return

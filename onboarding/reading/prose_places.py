@@ -1,0 +1,168 @@
+"""Postal addresses in running text: a postcode with its city, or an address phrase, and the street before it.
+
+The result is one composite value; taking it apart is addresses.py's work.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from onboarding.reading.prose_page import Page
+from onboarding.reading.prose_values import Found
+from onboarding.reading.shapes import flat
+from onboarding.reading.vocabulary import load_words
+
+_CITY: Final = r"[A-Z\u00c0-\u00de\u0104-\u017d][\w'.\u00c0-\u024f-]{1,30}(?:[ -](?:(?:de|la|am|an|der|upon|on|aan|den|do|da|di|del|sur|en|le|les|los|las|y|i|im|in|bei|ob)[ -])*[A-Z\u00c0-\u00de\u0104-\u017d][\w'\u00c0-\u024f-]{1,30}){0,3}"
+_CODES: Final = re.compile(
+    r"(?<![\w/-])(?:"
+    r"(?P<gb>[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})|(?P<ca>[A-Z]\d[A-Z] ?\d[A-Z]\d)|(?P<ie>[A-Z]\d[\dW] ?[A-Z\d]{4})|(?P<mt>[A-Z]{3} ?\d{4})"
+    r"|(?P<nl>\d{4} ?[A-Z]{2})|(?P<pl>\d{2}-\d{3})|(?P<br>\d{5}-\d{3})|(?P<pt>\d{4}-\d{3})|(?P<us>\d{5}-\d{4})|(?P<se>\d{3} \d{2})"
+    r"|(?P<bare>(?:[A-Z]{1,2}-)?\d{4,6}))(?![\w/-]|[.,]\d)"
+)
+_STATES: Final = frozenset(
+    "NSW VIC QLD SA WA TAS ACT NT AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA "
+    "RI SC SD TN TX UT VT VA WA WV WI WY DC BC AB SK MB ON QC NB NS PE NL SP RJ MG RS PR BA KA MH DL TN".split()
+)
+_STREET: Final = re.compile(
+    r"(?:\d{1,4}(?:st|nd|rd|th) [^\W\d]|\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?,? [^\W\d]|[^\W\d_]{2,}\.?,? (?:n[°ºr.]{1,2} ?)?#?\d{1,5}|[^\W\d_]{2,}(?:straat|strasse|straße|gatan|vägen|weg|gasse|kade|laan)\b)", re.I
+)
+_TOKEN: Final = re.compile(r"[^\s]+")
+_EASTERN: Final = re.compile(
+    r"〒\s?\d{3}[-−]?\d{4}[ \u3000]?[^\n、。;；:：（(]{4,60}"
+    r"|[\u4e00-\u9fff]{2,3}[都道府県][\u4e00-\u9fff々]{1,8}[市区郡町村][^\n、。;；:：（(\s]{1,40}"
+    r"|(?:\(?\d{5}\)?\s)?(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주)[가-힣]{0,6}\s[가-힣]{1,8}[시군구]\s[^\n.,;:은는이가]{2,60}?\d{1,5}(?:-\d{1,4})?(?:번지|호|층)?(?:,? ?[가-힣\d]{1,10}(?:층|호))?(?:\s?\(\d{5}\)|\s\d{5}(?!\d))?"
+)
+_LONGEST: Final = 120
+_AFTER: Final = re.compile(rf",? {{0,2}}(?:\(?[A-Z]{{2}}\)?(?![\w])|{_CITY})")
+_HOME: Final = ("living",)
+
+
+class Place(NamedTuple):
+    """An address found, [start, end); ``sure`` 0 to 1."""
+
+    start: int
+    end: int
+    sure: float
+
+
+@lru_cache(maxsize=1)
+def _small() -> frozenset[str]:
+    return frozenset(flat(word) for phrase in load_words("streets")["small"] for word in phrase.split())
+
+
+def read_address(page: Page) -> list[Found]:
+    """The merchant's address: the surest, then the first; one where somebody lives is not the merchant's."""
+    found = [*_eastern(page), *_by_code(page)]
+    best = max(found, key=lambda place: (place.sure, -place.start), default=None)
+    if best is None:
+        return []
+    page.claim(best.start, best.end)
+    return [Found("address", best.start, best.end, page.text[best.start : best.end], "address", best.sure)]
+
+
+def _eastern(page: Page) -> Iterator[Place]:
+    for match in _EASTERN.finditer(page.text):
+        if page.is_free(*match.span()):
+            end = match.end()
+            for tail in ("です", "にあります", "に所在", "に店舗", "で営業", "に位置", "にござい"):
+                cut = page.text.find(tail, match.start(), end)
+                end = cut if cut > 0 else end
+            yield Place(match.start(), end, 0.9)
+
+
+def _by_code(page: Page) -> Iterator[Place]:
+    for match in _CODES.finditer(page.plain):
+        if not page.is_free(*match.span()) or page.spans_in(match.start(), match.end(), "date", "phone", "iban", "percent"):
+            continue
+        start = _start(page, match.start())
+        end, city = _end(page, match)
+        text = page.plain[start:end]
+        if not city and not _city_before(page, start, match):
+            continue
+        if match.lastgroup == "bare" and not _STREET.search(page.plain, start, match.start()):
+            continue
+        if _STREET.search(text) and not page.cues_in(max(start - 40, 0), start, *_HOME):
+            yield Place(start, end, 0.85 if match.lastgroup != "bare" or city else 0.8)
+
+
+def _start(page: Page, code: int) -> int:
+    """Walk back from the postcode over words that may stand in an address."""
+    sentence, _ = page.sentence(code)
+    low = max(sentence, code - _LONGEST)
+    start = code
+    tokens = list(_TOKEN.finditer(page.plain, low, code))
+    for token in reversed(tokens):
+        word = token.group()
+        bare = word.strip(",;()")
+        gap = page.plain[token.end() : start]
+        if "\n\n" in gap or not page.is_free(token.start(), token.end()) or word.endswith((":", ";", "!", "?")):
+            break
+        if page.cues_in(token.start(), token.end(), "founded", "born", "title") or page.spans_in(token.start(), token.end(), "email", "url", "date"):
+            break
+        if bare and not (bare[0].isupper() or bare[0].isdigit() or bare[0] in "#'" or flat(bare) in _small()) and bare != "-":
+            break
+        if word.endswith(".") and len(bare) > 4 and start != code:
+            break
+        start = token.start()
+    return _street_start(page, start, code)
+
+
+def _street_start(page: Page, start: int, code: int) -> int:
+    """Where the street begins: past words that only lead to it ("our shop is at", "Sitz in", "The Old Ltd,")."""
+    tokens = list(_TOKEN.finditer(page.plain, start, code))
+    for index, token in enumerate(tokens[:5]):
+        if re.search(r"[\d,]", token.group()):
+            break
+        if index and flat(token.group()) in _PREPOSITIONS:
+            start = token.end()
+    for token in tokens:
+        if token.start() < start:
+            continue
+        bare = flat(token.group().strip(",.()"))
+        lead = bare in _LEADS or not token.group().strip(",()-")
+        if not lead:
+            return token.start()
+        start = token.end()
+    return min(start, code)
+
+
+_PREPOSITIONS: Final = frozenset("in at en em na no i w op pa bei an from".split())
+_LEADS: Final = frozenset(
+    "in at an am on of and und e y i et en och from aus im the der die das den our unsere notre unser ons sitz adresse anschrift address sede "
+    "siege domicilio adres adress located based nous wir we vi a u w we son de del la em na no with ditt to by is ist est es is shop office".split()
+)
+
+
+def _end(page: Page, code: re.Match[str]) -> tuple[int, bool]:
+    """After the city behind a continental postcode, else after the postcode (and a region or country)."""
+    behind = re.compile(rf"[ ,]{{1,2}}{_CITY}").match(page.plain, code.end())
+    digits = sum(map(str.isdigit, code.group()))
+    if code.lastgroup in ("gb", "ca", "ie", "us", "mt") or behind is None or (code.lastgroup == "bare" and digits == 6):
+        return code.end(), False
+    end = _without_sentence(page, code.end(), behind.end())
+    more = re.compile(r" ?\([A-Z]{2}\)|, ?(?:[A-Z]{2}(?![\w.])|" + _CITY + r")").match(page.plain, end)
+    if more and _is_region(page.plain[end : more.end()]):
+        end = more.end()
+    return end, True
+
+
+def _without_sentence(page: Page, start: int, end: int) -> int:
+    _, stop = page.sentence(start)
+    end = min(end, stop)
+    while end > start and page.plain[end - 1] in " .,;\n":
+        end -= 1
+    return end
+
+
+def _is_region(text: str) -> bool:
+    from onboarding.reading.codes import country_code
+
+    bare = text.strip(" ,()")
+    return bare in _STATES or (len(bare) == 2 and bare.isupper()) or country_code(bare) is not None
+
+
+def _city_before(page: Page, start: int, code: re.Match[str]) -> bool:
+    """A city (and perhaps a state) before the postcode, as in Britain, America, Australia, India."""
+    words = re.findall(r"[^\W\d_][\w'.-]*", page.plain[start : code.start()])
+    return bool(words) and (words[-1][0].isupper() or words[-1] in _STATES)
