@@ -175,24 +175,21 @@ def due(tx: Tx, limit: int = 1000) -> list[tuple[str, int]]:
     return [(row.id, row.attempts) for row in tx.conn.execute(query)]
 
 
-def begin(tx: Tx, case_id: str, limit: int) -> Any | None:
-    """Count an attempt before it runs, so that a case which kills its process is known. None: nothing is due.
-
-    A case that was begun ``limit`` times without finishing a step is set aside instead.
-    """
+def wanting(tx: Tx, case_id: str) -> Any | None:
+    """The case's row, if work is due on it. ``attempts``: so often it was begun without finishing a step."""
     row = get(tx, case_id)
-    if row.work_asked <= row.work_done or row.status == "quarantined":
-        return None
-    if row.attempts >= limit:
-        quarantine(tx, case_id, f"begun {row.attempts} times without finishing a step")
-        return None
+    return row if row.work_asked > row.work_done and row.status != "quarantined" else None
+
+
+def begin(tx: Tx, row: Any) -> None:
+    """Count an attempt before it runs, so that a case which kills its process is known."""
+    case_id = row.id
     values: dict[str, Any] = {"attempts": row.attempts + 1, "updated_at": tx.now}
     if row.status == "received":
         values["status"] = "processing"
     tx.conn.execute(_SET, {"of_case": case_id, **values})
     if row.attempts:
         trail.append(tx, case_id, "onboarding", "run.resumed", {"attempt": row.attempts + 1})
-    return row
 
 
 def progressed(tx: Tx, case_id: str) -> None:
@@ -217,10 +214,12 @@ def postpone(tx: Tx, case_id: str, until: str, problem: str) -> None:
     trail.append(tx, case_id, "onboarding", "run.failed", {"problem": problem, "again_at": until})
 
 
-def quarantine(tx: Tx, case_id: str, problem: str) -> None:
-    """Set the case aside: an operator looks at it, the others go on."""
-    if get(tx, case_id).status != "quarantined":
-        set_status(tx, case_id, "quarantined", problem=problem)
+def quarantine(tx: Tx, case_id: str, problem: str) -> bool:
+    """Set the case aside: an operator looks at it, the others go on. Returns whether this call did it."""
+    if get(tx, case_id).status == "quarantined":
+        return False
+    set_status(tx, case_id, "quarantined", problem=problem)
+    return True
 
 
 def release(tx: Tx, case_id: str, actor: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from checkpoints import outbox
 from graph import clock
 from graph.context import Context
 from graph.relay import Deliver, relay
@@ -41,6 +42,8 @@ class LocalEngine:
 
     async def start(self) -> None:
         """Take up everything that is due, then go on."""
+        if self.context.db.dialect == "sqlite":  # this process owns the data folder: nobody else is sending
+            await self.context.db.write(outbox.take_up)
         await self._sweep()
         workers = self.context.settings.concurrency
         loops = [self._work() for _ in range(workers)] + [self._sweep_forever(), self._relay_forever()]

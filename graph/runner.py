@@ -15,6 +15,7 @@ from langgraph.types import Command  # noqa: TID251 - this is the runner: the on
 
 from checkpoints import cases, reviews
 from checkpoints.database import Tx, stamp
+from graph import correspondence
 from graph.builder import Graph
 from graph.context import Context
 from graph.state import GRAPH_VERSION, Started
@@ -66,8 +67,8 @@ class Runner:
                 more = await self._advance(case_id)
 
     async def _advance(self, case_id: str) -> bool:
-        db, limit = self.context.db, self.context.settings.max_attempts
-        row = await db.write(lambda tx: cases.begin(tx, case_id, limit))
+        db = self.context.db
+        row = await db.write(partial(self._begin, case_id))
         if row is None:
             return False
         faults.point("run.begun")
@@ -79,8 +80,8 @@ class Runner:
         except StorageUnavailable:
             raise
         except _SET_ASIDE as error:
-            problem = f"{error.code}: {error.detail}"
-            await db.write(lambda tx: cases.quarantine(tx, case_id, problem))
+            problem, attempts = f"{error.code}: {error.detail}", row.attempts + 1
+            await db.write(lambda tx: self._set_aside(tx, case_id, problem, attempts))
             return False
         except Exception as error:  # noqa: BLE001 - whatever it is, the case is tried again and then set aside
             await self._failed(case_id, row.attempts + 1, error)
@@ -88,12 +89,28 @@ class Runner:
         faults.point("run.ended")
         return await db.write(lambda tx: cases.finish(tx, case_id, row.work_asked))
 
+    def _begin(self, case_id: str, tx: Tx) -> Any | None:
+        """The row of a case with work due, its attempt counted; None when there is nothing to run (any more)."""
+        row = cases.wanting(tx, case_id)
+        if row is not None and row.attempts >= self.context.settings.max_attempts:
+            self._set_aside(tx, case_id, f"begun {row.attempts} times without finishing a step", row.attempts)
+            return None
+        if row is not None:
+            cases.begin(tx, row)
+        return row
+
+    def _set_aside(self, tx: Tx, case_id: str, problem: str, attempts: int) -> None:
+        """Quarantine, and the letter that tells of it."""
+        if cases.quarantine(tx, case_id, problem):
+            correspondence.report_quarantine(tx, self.context, case_id, problem, attempts)
+
     async def _failed(self, case_id: str, attempt: int, error: Exception) -> None:
         ctx, problem = self.context, type(error).__name__
         _log.warning("run failed", extra={"case_id": case_id, "attempt": attempt}, exc_info=error)
         again = stamp(ctx.clock() + timedelta(seconds=min(LONGEST_WAIT, FIRST_WAIT * 4 ** (attempt - 1))))
         if attempt >= ctx.settings.max_attempts:
-            await ctx.db.write(lambda tx: cases.quarantine(tx, case_id, f"failed {attempt} times: {problem}"))
+            told = f"failed {attempt} times: {problem}"
+            await ctx.db.write(lambda tx: self._set_aside(tx, case_id, told, attempt))
         else:
             await ctx.db.write(lambda tx: cases.postpone(tx, case_id, again, problem))
 

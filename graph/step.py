@@ -23,9 +23,9 @@ def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]
 
     @functools.wraps(node)
     async def observed(*args: P.args, **kwargs: P.kwargs) -> Update:
-        faults.point(f"{name}.before")
         bound = signature.bind(*args, **kwargs).arguments
         state, runtime = bound["state"], cast(Runtime[Context], bound["runtime"])
+        faults.point(f"{name}.before", state["case_id"])
         started, context = time.perf_counter(), runtime.context
         try:
             update = await node(*args, **kwargs)
@@ -35,7 +35,7 @@ def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]
         seconds = time.perf_counter() - started
         context.observer.step(name, seconds, "ok")
         context.db.post(functools.partial(_ended, state["case_id"], name, seconds, _attempt(runtime)))
-        faults.point(f"{name}.after")
+        faults.point(f"{name}.after", state["case_id"])
         return update
 
     signature = inspect.signature(node)

@@ -1,6 +1,7 @@
 """Named points at which a test kills this process, to see that nothing is lost. Unarmed they do nothing.
 
-``arm("svc1.after_call:2")`` sends SIGKILL to this process the second time that point is passed.
+``arm("svc1.after_call:2")`` sends SIGKILL to this process the second time that point is passed;
+``arm("validate.before:1@CASE")`` every time that case passes it: a case that kills whoever touches it.
 """
 
 import os
@@ -45,21 +46,23 @@ POINTS: Final = (
     *(f"{step}.{side}" for step in STEPS for side in ("before", "after")),
 )
 _armed: dict[str, int] = {}
+_only: dict[str, str] = {}
 
 
 def arm(plan: str | None) -> None:
-    """``point:n``: die at the n-th passing of ``point``. Raises ValueError for a point that does not exist."""
+    """``point:n[@case]``: die at the n-th passing of ``point``. Raises ValueError for a point that does not exist."""
     if not plan:
         return
-    name, _, count = plan.partition(":")
+    place, _, case_id = plan.partition("@")
+    name, _, count = place.partition(":")
     if name not in POINTS:
         raise ValueError(f"no fault point {name!r}")
-    _armed[name] = int(count or 1)
+    _armed[name], _only[name] = int(count or 1), case_id
 
 
-def point(name: str) -> None:
+def point(name: str, case_id: str = "") -> None:
     """Here a test may kill the process."""
-    if name in _armed:
+    if name in _armed and _only[name] in ("", case_id):
         _armed[name] -= 1
         if _armed[name] <= 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,171 @@
+"""Cases and the people around them: submitted, decided, answered as planned, through every death of the product."""
+
+import random
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from harness.merchants import merchant
+from harness.world import FIRST, PATIENCE, SECOND, SHOP, World
+
+ENDS = {
+    "approve": "active",
+    "reject": "rejected",
+    "ask": "active",
+    "correct": "active",
+    "withdraw": "withdrawn",
+    "retry": "active",
+    "give_up": "activation_failed",
+    "leave": "in_review",
+}
+"""Each plan and the status it must end with."""
+
+
+@dataclass
+class Story:
+    """One case. ``taken`` are the decisions the product said yes to: none of them may ever be missing."""
+
+    key: str
+    plan: str = "approve"
+    changes: dict[str, Any] = field(default_factory=dict)
+    id: str | None = None
+    born: int = 0
+    over: int | None = None
+    """The world's deaths when it was submitted, and when it had ended: so many kills its calls may be blamed on."""
+    taken: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def application(self) -> dict[str, Any]:
+        return merchant(self.key, **self.changes)
+
+
+def stories(prefix: str, *plans: str, **changes: Any) -> list[Story]:
+    """A story for each plan."""
+    return [Story(f"{prefix}-{number}-{plan}", plan, changes) for number, plan in enumerate(plans)]
+
+
+class Desk:
+    """Everybody who deals with the product: they notice a lost answer and ask again with the same words."""
+
+    def __init__(self, world: World, *, revive: bool = True, hands: int = 4) -> None:
+        self.world = world
+        self.revive = revive
+        self.hands = hands
+        self.refusals: list[int] = []
+
+    def play(self, told: Sequence[Story], seconds: float = PATIENCE) -> None:
+        """Until each story has ended as planned. Raises AssertionError naming those that did not."""
+        ends, open_ = time.monotonic() + seconds, list(told)
+        with ThreadPoolExecutor(self.hands) as pool:
+            while open_:
+                assert time.monotonic() < ends, f"not ended: {self._left(open_)}"
+                if self.revive:
+                    self.world.revive()
+                try:
+                    seen = self.world.cases()
+                except (httpx.TransportError, httpx.HTTPStatusError):
+                    time.sleep(0.02)
+                    continue
+                list(pool.map(lambda story, seen=seen: self._step(story, seen.get(story.id or "")), open_))
+                open_ = [story for story in open_ if story.over is None]
+                time.sleep(0.01)
+
+    def _left(self, left: Sequence[Story]) -> list[Any]:
+        try:
+            seen = self.world.cases()
+        except httpx.HTTPError:
+            seen = {}
+        shown = ("status", "problem", "review", "activations")
+        return [(story.key, {name: seen.get(story.id or "", {}).get(name) for name in shown}) for story in left]
+
+    def _step(self, story: Story, case: dict[str, Any] | None) -> None:
+        try:
+            if story.id is None:
+                self._submit(story)
+            elif case is not None:
+                self._answer(story, case)
+        except httpx.TransportError:
+            return  # nobody answered: asked again at the next turn
+
+    def _submit(self, story: Story) -> None:
+        story.born = min(story.born or self.world.deaths, self.world.deaths)
+        answer = self.world.submit(story.application, story.key)
+        if self._said_yes(answer):
+            story.id = answer.json()["id"]
+
+    def _answer(self, story: Story, case: dict[str, Any]) -> None:
+        assert case["status"] != "quarantined", f"{story.key}: {case['problem']}"
+        if case["status"] == ENDS[story.plan] and not (case["review"] and story.plan != "leave"):
+            story.over = self.world.deaths
+        elif case["review"] and story.plan == "withdraw":
+            self._said_yes(self.world.call("POST", f"/v1/cases/{story.id}/withdraw"))
+        elif case["review"]:
+            self._decide(story, case)
+        elif case["status"] == "awaiting_information":
+            body = {"answers": {"business_description": "Bread, cakes and coffee, baked and sold on the premises."}}
+            headers = {"Idempotency-Key": f"{story.key}-answer"}
+            self._said_yes(self.world.call("POST", f"/v1/cases/{story.id}/information", json=body, headers=headers))
+
+    def _decide(self, story: Story, case: dict[str, Any]) -> None:
+        action, actor, more = decision(story, case)
+        if case["review"]["id"] in story.taken:
+            return  # answered before; the product is on its way
+        answer = self.world.decide(case, action, actor, **more)
+        if answer.status_code == 409 and answer.json()["code"] in ("already_decided", "not_waiting"):
+            raise AssertionError(f"{story.key}: {answer.text}")
+        if self._said_yes(answer):
+            story.taken[case["review"]["id"]] = ("correct" if "corrections" in more else action, actor)
+
+    def _said_yes(self, answer: httpx.Response) -> bool:
+        if answer.status_code == 503:
+            self.refusals.append(503)
+            return False
+        assert answer.status_code in (200, 202), f"{answer.status_code} {answer.text[:500]}"
+        return True
+
+
+def decision(story: Story, case: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    """What this story's reviewer decides: ``(action, actor, more)``."""
+    stage, version = case["review"]["stage"], case["application_version"]
+    if stage == "activation":
+        return ("give_up" if story.plan == "give_up" else "retry"), FIRST, {}
+    if story.plan == "reject":
+        return "reject", FIRST, {"reason_codes": []}
+    if story.plan == "ask" and version == 1:
+        return "request_information", FIRST, {"request": [{"path": "business_description", "text": "What is sold?"}]}
+    if story.plan == "correct" and version == 1:
+        return "approve", FIRST, {"corrections": {"bank.holder": "The Corrected Holder Ltd"}}
+    return "approve", SECOND if stage == "second_review" else FIRST, {}
+
+
+class Killer(threading.Thread):
+    """kill -9 at random moments, and up again, until told to stop."""
+
+    def __init__(self, world: World, seed: int, between: tuple[float, float] = (0.15, 1.2)) -> None:
+        super().__init__(daemon=True)
+        self.world, self.random, self.between = world, random.Random(seed), between
+        self.kills = 0
+        self._over = threading.Event()
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            while not self._over.wait(self.random.uniform(*self.between)):
+                self.world.restart()
+                self.kills += 1
+        except BaseException as error:  # noqa: BLE001 - told by stop()
+            self.error = error
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join(60)
+        if self.error is not None:
+            raise self.error
+
+
+__all__ = ["ENDS", "SHOP", "Desk", "Killer", "Story", "decision", "stories"]
