@@ -37,7 +37,7 @@ async def relay(ctx: Context, deliver: Deliver) -> int:
 
 async def _send(ctx: Context, deliver: Deliver, row: outbox.LetterRow) -> None:
     try:
-        message = await ctx.db.write(lambda tx: _message(tx, ctx, row))
+        message = _message(ctx, row, await ctx.db.write(lambda tx: _body(tx, ctx, row)))
         faults.point("letter.before_send")
         how = await deliver(message)
         faults.point("letter.after_send")
@@ -52,11 +52,15 @@ async def _send(ctx: Context, deliver: Deliver, row: outbox.LetterRow) -> None:
         await ctx.db.write(lambda tx: outbox.sent(tx, row, how))
 
 
-def _message(tx: Tx, ctx: Context, row: outbox.LetterRow) -> EmailMessage:
+def _body(tx: Tx, ctx: Context, row: outbox.LetterRow) -> dict[str, Any]:
     body = outbox.body_of(tx, row)
-    recipient = body.pop("recipient")
     if row.review_id and row.kind.startswith("approval_request"):
-        body = _with_links(tx, ctx, row, recipient, body)
+        body = _with_links(tx, ctx, row, body)
+    return body
+
+
+def _message(ctx: Context, row: outbox.LetterRow, body: dict[str, Any]) -> EmailMessage:
+    recipient = body.pop("recipient")
     return compose(
         Letter.from_json(body),
         sender=ctx.settings.mail_from,
@@ -66,9 +70,9 @@ def _message(tx: Tx, ctx: Context, row: outbox.LetterRow) -> EmailMessage:
     )
 
 
-def _with_links(tx: Tx, ctx: Context, row: outbox.LetterRow, recipient: str, body: dict[str, Any]) -> dict[str, Any]:
+def _with_links(tx: Tx, ctx: Context, row: outbox.LetterRow, body: dict[str, Any]) -> dict[str, Any]:
     """Put this recipient's one-time tokens in: made again from the secret, remembered by their hash alone."""
-    review = reviews.find(tx, row.review_id)
+    review, recipient = reviews.find(tx, row.review_id), body["recipient"]
     for action in LINK_ACTIONS:
         token = ctx.lookup.token(action, row.review_id, recipient, row.message_id)
         if review is not None and review.status == "waiting":
