@@ -146,8 +146,12 @@ def _after_city(text: str, country: str, regions: frozenset[str]) -> dict[str, s
 
 def _street_and_city(text: str) -> tuple[str, str] | None:
     """``212 W Main St Boise`` with no comma between street and city."""
-    words = r"st|street|ave|avenue|rd|road|blvd|boulevard|dr|drive|ln|lane|way|ct|court|pl|place|hwy|pkwy|sq|square|terrace"
-    match = re.fullmatch(rf"(.*\d.*\b(?:{words})\b\.?(?:\s+(?:#|suite|ste|unit|apt)\.?\s*\w+)?)\s+([^\d]+)", text, re.IGNORECASE)
+    words = (
+        r"st|street|ave|avenue|rd|road|blvd|boulevard|dr|drive|ln|lane|way|ct|court|pl|place|hwy|pkwy|sq|square|terrace"
+    )
+    match = re.fullmatch(
+        rf"(.*\d.*\b(?:{words})\b\.?(?:\s+(?:#|suite|ste|unit|apt)\.?\s*\w+)?)\s+([^\d]+)", text, re.IGNORECASE
+    )
     return (match[1], match[2]) if match else None
 
 
@@ -162,7 +166,11 @@ def _take_region(pieces: list[str], parts: dict[str, str], regions: frozenset[st
     words = last.replace("/", " ").split()
     for size in (3, 2, 1):
         tail = " ".join(words[-size:])
-        if len(words) > size and fold(tail).replace(".", "") in regions and (len(tail) > 3 or tail.isupper() or size == 1):
+        if (
+            len(words) > size
+            and fold(tail).replace(".", "") in regions
+            and (len(tail) > 3 or tail.isupper() or size == 1)
+        ):
             parts["region"] = tail
             return [*pieces[:-1], " ".join(words[:-size]).strip(" -–/")]
     return pieces
@@ -170,7 +178,14 @@ def _take_region(pieces: list[str], parts: dict[str, str], regions: frozenset[st
 
 def _also_city(pieces: list[str], bare: str) -> bool:
     """``…, New York`` alone: a state that is also the city, with nothing else for the city."""
-    return len(pieces) == 2 and bare in {"new york", "delhi", "chandigarh", "ciudad de mexico", "sao paulo", "rio de janeiro"}
+    return len(pieces) == 2 and bare in {
+        "new york",
+        "delhi",
+        "chandigarh",
+        "ciudad de mexico",
+        "sao paulo",
+        "rio de janeiro",
+    }
 
 
 def _is_county(text: str) -> bool:

@@ -130,7 +130,9 @@ def _with_number(line: str, house: str) -> str:
     if re.search(rf"(?<!\w){re.escape(house)}(?!\w)", line):
         return line
     first = re.match(r"(?:rue|avenue|av|boulevard|bd|place|quai|chemin|impasse|allee|cours|route)\b", fold(line))
-    english = re.search(r"\b(?:street|road|lane|avenue|drive|close|way|court|square|st|rd|ave|blvd|ln|dr)\.?$", fold(line))
+    english = re.search(
+        r"\b(?:street|road|lane|avenue|drive|close|way|court|square|st|rd|ave|blvd|ln|dr)\.?$", fold(line)
+    )
     return f"{house} {line}" if first or english else f"{line} {house}"
 
 

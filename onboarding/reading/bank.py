@@ -49,7 +49,12 @@ def settle(found: dict[str, str], country: str | None) -> dict[str, str]:
     if "iban" not in parts and looks_like_iban(number):
         parts["iban"] = number
         del parts["account_number"]
-    if "iban" in parts and not looks_like_iban(parts["iban"]) and re.fullmatch(r"\d+", parts["iban"]) and "account_number" not in parts:
+    if (
+        "iban" in parts
+        and not looks_like_iban(parts["iban"])
+        and re.fullmatch(r"\d+", parts["iban"])
+        and "account_number" not in parts
+    ):
         parts["account_number"] = parts.pop("iban")
     if country == "US" and "routing_number" not in parts:
         _move(parts, "bank_code", "routing_number", r"\d{9}")
@@ -60,7 +65,9 @@ def settle(found: dict[str, str], country: str | None) -> dict[str, str]:
         for path in ("routing_number", "bank_code"):
             _move(parts, path, "branch_code", r"[A-Z\d]{6,11}")
     if country == "MX" and re.fullmatch(r"\d{18}", parts.get("account_number", "")):
-        parts = {path: value for path, value in parts.items() if path not in {"bank_code", "branch_code", "routing_number"}}
+        parts = {
+            path: value for path, value in parts.items() if path not in {"bank_code", "branch_code", "routing_number"}
+        }
     if looks_like_iban(parts.get("iban", "")):
         parts = {path: value for path, value in parts.items() if path not in NATIONAL}
     return parts

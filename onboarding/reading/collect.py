@@ -94,7 +94,12 @@ class Collector:
     def _role_in_notes(self, text: str, where: str, label: str) -> None:
         """A note that consists of or starts with a bare office ("director. …") speaks of the person just named."""
         first = re.split(r"[.;,\n]", text[:_SHORT], maxsplit=1)[0].strip()
-        if self._latest is not None and 0 < len(first) <= 40 and len(first.split()) <= 4 and role_kinds(first) - {"owner"}:
+        if (
+            self._latest is not None
+            and 0 < len(first) <= 40
+            and len(first.split()) <= 4
+            and role_kinds(first) - {"owner"}
+        ):
             self._person(self._latest, "roles", first, where, label, 0.5)
 
     def _named_key(self, path: Sequence[Key], value: JsonValue) -> str | None:
@@ -102,7 +107,9 @@ class Collector:
         key = path[-1]
         if len(path) < 2 or not isinstance(key, str) or read_label(key).segments or isinstance(value, bool):
             return None
-        number = isinstance(value, int | float) or bool(re.fullmatch(r"\d{1,3}(?:[.,]\d+)? ?%?", scalar_text(value).strip()))
+        number = isinstance(value, int | float) or bool(
+            re.fullmatch(r"\d{1,3}(?:[.,]\d+)? ?%?", scalar_text(value).strip())
+        )
         parent = read_label(str(path[-2]))
         holds = parent.has("@owner", "@ownership", "pct")
         return key if number and holds and " " in key.strip() and not any(map(str.isdigit, key)) else None

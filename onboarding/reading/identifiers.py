@@ -10,18 +10,76 @@ from onboarding.reading.labels import read_label
 from onboarding.reading.text import clean
 
 EU_VAT: Final = frozenset(
-    ["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT"]
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+    ]
     + ["NL", "PL", "PT", "RO", "SE", "SI", "SK"]
 )
 _AS_WRITTEN_ONLY: Final = frozenset({"AE", "KW", "MT", "MX", "CA", "US", "QA", "BH", "OM", "SA", "HK"})
 _SEPARATORS: Final = re.compile(r"[\s.\-–—‐‑_/\\'’·,:;()]+")
 _LONGEST: Final = 120
 _SCHEMES: Final = frozenset(
-    ["siren", "siret", "kvk", "cnpj", "cin", "uen", "cro", "cipc", "jpcn", "brn", "krs", "regon", "orgnr", "uid", "acn", "folio"]
-    + ["nif", "codice_fiscale", "cf_piva", "ein", "utr", "nip", "pan", "abn", "bn", "bnrt", "rfc", "gstin", "vat", "tax", "reg"]
+    [
+        "siren",
+        "siret",
+        "kvk",
+        "cnpj",
+        "cin",
+        "uen",
+        "cro",
+        "cipc",
+        "jpcn",
+        "brn",
+        "krs",
+        "regon",
+        "orgnr",
+        "uid",
+        "acn",
+        "folio",
+    ]
+    + [
+        "nif",
+        "codice_fiscale",
+        "cf_piva",
+        "ein",
+        "utr",
+        "nip",
+        "pan",
+        "abn",
+        "bn",
+        "bnrt",
+        "rfc",
+        "gstin",
+        "vat",
+        "tax",
+        "reg",
+    ]
 )
-_COURT: Final = re.compile(r"^(?:amtsgericht|registergericht|ag|handelsregister(?: des| beim)?(?: amtsgerichts?)?|register court)\s+", re.I)
-_GERMAN: Final = re.compile(r"(HR\s?[AB]|GnR|PR|VR|GsR)\s*[-.:]?\s*(?:Nr\.?|No\.?|Nummer)?\s*[-.:]?\s*(\d[\d .]*)\s*([A-Z]{0,2})\b", re.I)
+_COURT: Final = re.compile(
+    r"^(?:amtsgericht|registergericht|ag|handelsregister(?: des| beim)?(?: amtsgerichts?)?|register court)\s+", re.I
+)
+_GERMAN: Final = re.compile(
+    r"(HR\s?[AB]|GnR|PR|VR|GsR)\s*[-.:]?\s*(?:Nr\.?|No\.?|Nummer)?\s*[-.:]?\s*(\d[\d .]*)\s*([A-Z]{0,2})\b", re.I
+)
 _AUSTRIAN: Final = re.compile(r"(?:FN\s*)?(\d{1,6})\s*([A-Za-z])", re.I)
 
 
@@ -101,7 +159,7 @@ def _french(text: str) -> str:
 
 
 def _german(text: str, court: str | None) -> str:
-    """"Amtsgericht München, HRB 999001" → "München HRB 999001"; the court may stand in a field of its own."""
+    """ "Amtsgericht München, HRB 999001" → "München HRB 999001"; the court may stand in a field of its own."""
     plain = text.replace(",", " ")
     match = _GERMAN.search(plain)
     if not match:
@@ -131,7 +189,9 @@ def vat_number(raw: JsonValue, country: str | None) -> str | None:
     text = _stated(raw)
     if text is None:
         return None
-    squeezed = compact(re.sub(r"\((?:[^)]*)\)", " ", text) if re.search(r"\d", re.sub(r"\([^)]*\)", "", text)) else text)
+    squeezed = compact(
+        re.sub(r"\((?:[^)]*)\)", " ", text) if re.search(r"\d", re.sub(r"\([^)]*\)", "", text)) else text
+    )
     if sum(map(str.isdigit, squeezed)) < 5:
         return None
     if country == "CH":

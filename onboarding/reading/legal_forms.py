@@ -28,7 +28,23 @@ _ENTITY_WORDS: Final = frozenset(
     "vermogensverwaltung verwaltung international enterprises estate bank ventures administratiekantoor trustees pension "
     "beheer participaties participations partecipazioni participacoes participaciones".split()
 )
-_ENTITY_CJK: Final = ("会社", "法人", "組合", "ホールディングス", "財団", "ファンド", "회사", "법인", "재단", "홀딩스", "조합", "펀드", "(株)", "㈜", "(주)")
+_ENTITY_CJK: Final = (
+    "会社",
+    "法人",
+    "組合",
+    "ホールディングス",
+    "財団",
+    "ファンド",
+    "회사",
+    "법인",
+    "재단",
+    "홀딩스",
+    "조합",
+    "펀드",
+    "(株)",
+    "㈜",
+    "(주)",
+)
 _ITALIAN_SAS: Final = frozenset({"sas"})
 
 
@@ -64,7 +80,12 @@ def _forms() -> dict[str, EntityType]:
 
 @lru_cache(maxsize=1)
 def _cjk_forms() -> tuple[tuple[str, EntityType], ...]:
-    rows = ((form, kind) for kind in get_args(EntityType) for form in load_words("legal_forms").get(kind, ()) if has_cjk(form))
+    rows = (
+        (form, kind)
+        for kind in get_args(EntityType)
+        for form in load_words("legal_forms").get(kind, ())
+        if has_cjk(form)
+    )
     return tuple(sorted(((fold(form), kind) for form, kind in rows), key=lambda row: -len(row[0])))
 
 
@@ -98,9 +119,7 @@ def type_of_name(name: str | None, country: str | None = None) -> EntityType | N
 def _cjk(folded: str, *, named: bool = False) -> EntityType | None:
     if not has_cjk(folded) and "(" not in folded:
         return None
-    return next(
-        (kind for form, kind in _cjk_forms() if form in folded and not (named and form in _NOT_IN_NAMES)), None
-    )
+    return next((kind for form, kind in _cjk_forms() if form in folded and not (named and form in _NOT_IN_NAMES)), None)
 
 
 def _best(words: list[str], country: str | None, *, named: bool) -> EntityType | None:
@@ -128,7 +147,12 @@ def _may_stand_in_name(phrase: str, start: int, size: int, count: int) -> bool:
     last = start + size == count
     if phrase in _NOT_IN_NAMES or len(phrase) <= 2:
         return last and start > 0 and (phrase in _IN_NAMES_LAST or len(phrase) == 2 and phrase not in _NOT_IN_NAMES)
-    return start > 0 or size > 1 or count == 1 or phrase in {"stichting", "stiftung", "fundacja", "stowarzyszenie", "verein"}
+    return (
+        start > 0
+        or size > 1
+        or count == 1
+        or phrase in {"stichting", "stiftung", "fundacja", "stowarzyszenie", "verein"}
+    )
 
 
 def _by_country(phrase: str, kind: EntityType, country: str | None) -> EntityType:
@@ -157,3 +181,18 @@ def without_form(name: str) -> str:
         if phrase in _forms():
             return " ".join(words[:-size])
     return " ".join(words)
+
+
+_WEAK_FORMS: Final = frozenset(
+    "company corporation trust foundation club society association charity firm partnership cooperative coop incorporated as "
+    "ac cic ets aps se sa".split()
+)
+
+
+@lru_cache(maxsize=4096)
+def has_strong_form(name: str) -> bool:
+    """Whether the name ends (or in CJK begins) with a legal form that is no ordinary word."""
+    if type_of_name(name) is None:
+        return False
+    words = _tokens(name)
+    return has_cjk(name) or not words or words[-1] not in _WEAK_FORMS or "." in name.split()[-1]

@@ -13,10 +13,14 @@ _TITLES: Final = frozenset(
     "mademoiselle maitre me dhr mevr mw mevrouw meneer drs ir senhor senhora sr sra srta don dona dna d da eng senor senora "
     "sig sigra signor signora signore dott dottssa dottoressa dottore avv arch rag geom pan pani mgr inz dyr herrn".split()
 )
-_ALWAYS: Final = frozenset("mr mrs ms mx dr prof herr frau mme mlle dhr mevr sig sigra dott dottssa pan pani mgr inz herrn".split())
+_ALWAYS: Final = frozenset(
+    "mr mrs ms mx dr prof herr frau mme mlle dhr mevr sig sigra dott dottssa pan pani mgr inz herrn".split()
+)
 _HONORIFICS: Final = re.compile(r"(?<=\S)\s?(?:様|殿|さん|氏|님|씨)$")
 _ASIDE: Final = re.compile(r"\s*[(\[（【][^()\[\]（）【】]*[)\]）】]\s*")
-_DEGREES: Final = re.compile(r",?\s+(?:ph\.?d\.?|mba|llm|msc|bsc|m\.?a\.?|b\.?a\.?|m\.?sc\.?|b\.?sc\.?)$", re.IGNORECASE)
+_DEGREES: Final = re.compile(
+    r",?\s+(?:ph\.?d\.?|mba|llm|msc|bsc|m\.?a\.?|b\.?a\.?|m\.?sc\.?|b\.?sc\.?)$", re.IGNORECASE
+)
 _SUFFIX: Final = re.compile(r"(?:jr|sr|ii|iii|iv|junior|senior|esq)\.?", re.IGNORECASE)
 
 
@@ -39,9 +43,16 @@ def family_name(text: str) -> str:
     return title_case(text) if len(letters) > 1 and all(not c.islower() for c in letters) else text
 
 
-def joined_name(given: str | None, family: str | None, *, prefix: str | None = None, second: str | None = None) -> str | None:
+def joined_name(
+    given: str | None, family: str | None, *, prefix: str | None = None, second: str | None = None
+) -> str | None:
     """Separate parts as "Given Family" (policy 4.2), a Dutch prefix before and a second surname after the family name."""
-    parts = [person_name(given) if given else None, clean(prefix), person_name(family) if family else None, clean(second)]
+    parts = [
+        person_name(given) if given else None,
+        clean(prefix),
+        person_name(family) if family else None,
+        clean(second),
+    ]
     return " ".join(part for part in parts if part) or None
 
 

@@ -148,7 +148,9 @@ def _mention(piece: str) -> Mention | None:
     if family_first and not _detail(family_first[2]) and _looks_like_name(family_first[1]):
         name, outside = outside, ""
     for chunk in [outside, *inside]:
-        for part in re.split(r"\s*[,:]\s+|\s+[-–—]\s+", chunk) if chunk is not outside else re.split(r"\s+[-–—:]\s+", chunk):
+        for part in (
+            re.split(r"\s*[,:]\s+|\s+[-–—]\s+", chunk) if chunk is not outside else re.split(r"\s+[-–—:]\s+", chunk)
+        ):
             detail = _detail(part)
             if detail:
                 details.extend(detail[1])

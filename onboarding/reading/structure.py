@@ -151,14 +151,19 @@ def _pair(item: dict[str, JsonValue]) -> tuple[str, JsonValue, str] | None:
     if not 2 <= len(item) <= 8:
         return None
     values = [key for key in item if squash(key) in _words(_VALUE_KEYS)]
-    labels = [key for key in item if squash(key) in _words(_LABEL_KEYS) and key not in values and isinstance(item[key], str)]
+    labels = [
+        key for key in item if squash(key) in _words(_LABEL_KEYS) and key not in values and isinstance(item[key], str)
+    ]
     if not values or not labels:
         return None
     ordered = sorted(labels, key=lambda key: not read_label(str(item[key])).segments)
     label = str(item[ordered[0]])
     if not label.strip() or (not read_label(label).segments and len(item) > 3):
         return None
-    if squash(ordered[0]) in {"name", "nome", "nombre", "nom", "naam", "nazwa", "namn", "id"} and not read_label(label).segments:
+    if (
+        squash(ordered[0]) in {"name", "nome", "nombre", "nom", "naam", "nazwa", "namn", "id"}
+        and not read_label(label).segments
+    ):
         return None
     return label, item[values[0]], values[0]
 

@@ -1,0 +1,135 @@
+"""Choosing between candidates: standing, then confidence, then order; a tie that disagrees is a conflict.
+
+Standing: 0 for the application and its documents, higher for each later answer or correction, which override.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from pydantic import JsonValue
+
+from onboarding.finding import Evidence, Finding, finding
+from onboarding.reading.candidate import Candidate
+from onboarding.reading.result import FieldSource
+from onboarding.reading.text import scalar_text
+
+RAISED_BY: Final = "rule:reading.{rule}@1"
+_CLOSE: Final = 0.25
+_LONGEST_RAW: Final = 2000
+
+
+class Standing(NamedTuple):
+    """A candidate with the standing of the part it came from."""
+
+    candidate: Candidate
+    level: int
+
+
+class Chosen(NamedTuple):
+    """The winner for a path: its normalised value and where it came from."""
+
+    value: Any
+    candidate: Candidate
+
+
+@dataclass
+class Draft:
+    """What assembling has found so far: canonical path → value, its source, findings and what has no place."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, FieldSource] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    extra: dict[str, JsonValue] = field(default_factory=dict)
+
+    def put(self, path: str, value: Any, candidate: Candidate | None, *, note: str | None = None) -> None:
+        """Keep a value with its source; ``note`` says how it was derived when no candidate carries it."""
+        if value in (None, "", [], {}):
+            return
+        self.values[path] = value
+        self.sources[path] = (
+            source_of(candidate) if candidate else FieldSource(raw=note or "", source="derived", confidence=0.9)
+        )
+
+    def raise_(self, code: str, message: str, path: str | None, *candidates: Candidate) -> None:
+        """A finding of reading itself, with what was written as evidence."""
+        rule = {"FIELD_CONFLICT": "conflict", "FIELDS_SWAPPED": "swapped", "VALUE_INFERRED": "inferred"}.get(
+            code, "date"
+        )
+        self.findings.append(
+            finding(
+                code,
+                message,
+                raised_by=RAISED_BY.format(rule=rule),
+                path=path,
+                evidence=[evidence_of(c) for c in candidates],
+            )
+        )
+
+    def keep(self, candidate: Candidate) -> None:
+        """A value without a place: kept under where it stood, never lost."""
+        key = candidate.where or candidate.path
+        key = key if key not in self.extra else f"{key} ({candidate.source}, {len(self.extra)})"
+        self.extra[key] = candidate.raw
+
+
+def raw_text(raw: JsonValue) -> str:
+    """The raw value as text for provenance and evidence, cut to what a reader can use."""
+    if isinstance(raw, list):
+        return ", ".join(scalar_text(item) for item in raw[:20])[:_LONGEST_RAW]
+    return scalar_text(raw)[:_LONGEST_RAW]
+
+
+def source_of(candidate: Candidate) -> FieldSource:
+    return FieldSource(
+        raw=raw_text(candidate.raw), source=candidate.source, where=candidate.where, confidence=candidate.confidence
+    )
+
+
+def evidence_of(candidate: Candidate) -> Evidence:
+    return Evidence(
+        source=candidate.source, quote=raw_text(candidate.raw)[:500], where=candidate.where, detail=candidate.label
+    )
+
+
+def ranked(found: Iterable[Standing]) -> list[Standing]:
+    """Best first; equals keep the order in which they were read."""
+    return sorted(found, key=lambda s: (-s.level, -s.candidate.confidence))
+
+
+def choose(
+    found: Iterable[Standing],
+    normalise: Callable[[Candidate], Any],
+    *,
+    draft: Draft | None = None,
+    path: str | None = None,
+) -> Chosen | None:
+    """The best candidate that normalises to a value. With ``draft``, equals of another source that disagree conflict.
+
+    An explicit empty correction (``None`` at a level above 0) clears the field.
+    """
+    best: Chosen | None = None
+    level = 0
+    for standing in ranked(found):
+        if best is None and standing.level > 0 and standing.candidate.raw is None:
+            return None
+        value = normalise(standing.candidate)
+        if value in (None, "", [], {}):
+            continue
+        if best is None:
+            best, level = Chosen(value, standing.candidate), standing.level
+        elif draft is not None and standing.level == level and _conflicts(best, value, standing.candidate):
+            draft.raise_("FIELD_CONFLICT", _conflict_text(path, best, value, standing.candidate), path, best.candidate,
+                         standing.candidate)  # fmt: skip
+            return best
+    return best
+
+
+def _conflicts(best: Chosen, value: Any, candidate: Candidate) -> bool:
+    if value == best.value or candidate.source == best.candidate.source:
+        return False
+    return best.candidate.confidence - candidate.confidence <= _CLOSE
+
+
+def _conflict_text(path: str | None, best: Chosen, value: Any, candidate: Candidate) -> str:
+    return f"{path}: {best.candidate.source} says {best.value!s}, {candidate.source} says {value!s}"[:500]

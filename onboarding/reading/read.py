@@ -1,0 +1,72 @@
+"""The one entry of preprocessing by rules: a submission → what it says in canonical form."""
+
+import datetime
+from collections.abc import Iterator
+
+from pydantic import JsonValue
+
+from onboarding.reading.assemble import assemble
+from onboarding.reading.candidate import Candidate
+from onboarding.reading.choosing import Standing
+from onboarding.reading.dates import proof
+from onboarding.reading.documents import read_document
+from onboarding.reading.overrides import Override, read_answers
+from onboarding.reading.result import Reading
+from onboarding.reading.structure import read_json
+from onboarding.reading.table import read_table
+from onboarding.reading.textual import read_text
+from onboarding.submission import Part, Submission
+
+_MOST_TEXT: int = 200_000
+_MOST_STRINGS: int = 5_000
+
+
+def read(submission: Submission, *, as_of: datetime.date) -> Reading:
+    """Read all parts in order; a later answer or correction overrides the same path. Never raises on any content.
+
+    The findings are only reading's own (see ``Reading``); validation raises the others.
+    """
+    found: list[Standing] = []
+    overrides: list[Override] = []
+    texts: list[str] = []
+    level = 0
+    for part in submission.parts:
+        if part.kind in {"answers", "corrections"} and part.format == "json":
+            level += 1
+            candidates, more = read_answers(part.content, source=part.source)
+            overrides.extend(more)
+        else:
+            level += part.kind in {"answers", "corrections"}
+            candidates = _candidates(part, as_of)
+        found.extend(
+            Standing(candidate, level if part.kind in {"answers", "corrections"} else 0) for candidate in candidates
+        )
+        if part.format in {"json", "csv", "text"}:
+            texts.extend(_strings(part.content))
+        texts.extend(str(c.raw) for c in candidates if part.format in {"pdf", "image"} and isinstance(c.raw, str))
+    return assemble(found, as_of=as_of, order=proof(texts), overrides=overrides)
+
+
+def _candidates(part: Part, as_of: datetime.date) -> list[Candidate]:
+    if part.format == "json":
+        return read_json(part.content, source=part.source)
+    if part.format == "csv":
+        return read_table(part.content, source=part.source) if isinstance(part.content, str) else []
+    if part.format == "text":
+        return read_text(part.content, source=part.source, as_of=as_of) if isinstance(part.content, str) else []
+    return read_document(part, as_of=as_of)
+
+
+def _strings(content: JsonValue) -> Iterator[str]:
+    """The texts of a JSON value, without recursion; long ones cut, enough for every date of an application."""
+    waiting: list[JsonValue] = [content]
+    left = _MOST_STRINGS
+    while waiting and left:
+        value = waiting.pop()
+        left -= 1
+        if isinstance(value, str):
+            yield value[:_MOST_TEXT]
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
