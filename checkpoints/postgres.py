@@ -1,62 +1,174 @@
-"""PostgreSQL: a pool of connections, each write a transaction of its own; time is the database's."""
+"""PostgreSQL: each write a transaction of its own on a pool; rows of state many at once on a lane of their own.
+
+A server restart or a dropped connection in mid-work is not the caller's concern: what was certainly not committed is
+run again, and where the answer to COMMIT was lost the server is asked what became of the transaction.
+"""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from checkpoints.documents import Codec
+from checkpoints.postgres_lane import Lane
+from checkpoints.postgres_trouble import Patience, is_passing
 from checkpoints.transaction import Job, Listener, Sink, T, Tx, Work, tell
-from onboarding.errors import OnboardingError, StorageUnavailable
+from onboarding.errors import StorageUnavailable
+
+_BEGIN: Final = "SELECT clock_timestamp(), pg_current_xact_id()::text"
+_log = logging.getLogger("onboard.database")
+R = TypeVar("R")
 
 
 class PostgresDatabase:
-    """PostgreSQL: a pool of connections, each write a transaction of its own; time is the database's."""
+    """A pool of connections; time is the database's. ``patience``: seconds for which a server may be away."""
 
     dialect = "postgresql"
 
-    def __init__(self, url: str, codec: Codec | None = None, pool: int = 16) -> None:
+    def __init__(self, url: str, codec: Codec | None = None, pool: int = 16, patience: float = 30) -> None:
         self.codec = codec or Codec()
         self.commits = 0
+        self._patience = patience
         self._engine = create_engine(
-            url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=pool, max_overflow=0, pool_pre_ping=True
+            url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=pool + 2, max_overflow=0
         )
         self._threads = ThreadPoolExecutor(pool, thread_name_prefix="ledger")
+        self._poster = ThreadPoolExecutor(1, thread_name_prefix="ledger-post")
+        self._posted: set[Future[None]] = set()
         self._listeners: list[Listener] = []
+        self._writing = Lane("state-write", self._engine, self.codec, patience, self._counted)
+        self._looking = Lane("state-read", self._engine, self.codec, patience)
 
     async def write(self, work: Work[T]) -> T:
-        result, touched = await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
-        tell(self._listeners, touched)
-        return result
+        """Run ``work`` and return its result once it is committed, after all that was posted before.
+
+        ``work`` may run more than once, each time from the start in a new transaction; one is committed. Raises what
+        it raised, or StorageUnavailable.
+        """
+        for posted in tuple(self._posted):
+            await asyncio.wrap_future(posted)
+        return await self._on_pool(self._transact, work)
 
     def post(self, work: Work[Any]) -> None:
-        """Queue ``work`` on the pool. Order against later writes is not promised here: never post what they need."""
-        self._threads.submit(self._transact, work)
+        """Queue ``work`` without waiting: durable no later than any write that is queued after it."""
+        if self._writing.closed:
+            raise StorageUnavailable("The database is closed.")
+        posted = self._poster.submit(self._post, work)
+        self._posted.add(posted)
+        posted.add_done_callback(self._posted.discard)
 
     def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job:
-        raise NotImplementedError
+        """Queue one row for ``sink``; await the job's ``wait()`` for durability. Rows keep their order."""
+        job = Job(asyncio.get_running_loop(), sink=sink, item=item, after=after)
+        self._writing.put(job, urgent=urgent)
+        return job
+
+    async def look(self, sink: Sink, item: Any) -> Any:
+        """Read through ``sink``, together with all others that want to read now. Returns the job's result."""
+        job = Job(asyncio.get_running_loop(), sink=sink, item=item)
+        self._looking.put(job)
+        return await job.wait()
 
     async def read(self, work: Work[T]) -> T:
-        result, _ = await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
-        return result
+        """Run ``work`` on one snapshot."""
+        return await self._on_pool(self._look, work)
 
     def watch(self, listener: Listener) -> None:
+        """Call ``listener`` with the touched case ids after every commit of this process, in a pool thread."""
         self._listeners.append(listener)
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=True)
-        self._engine.dispose()
+        """Finish what is queued, answer it, and stop."""
+        if self._writing.closed:
+            return
+        self._writing.close()
+        self._looking.close()
 
-    def _transact(self, work: Work[T]) -> tuple[T, set[str]]:
+        def drain() -> None:
+            self._poster.shutdown(wait=True)
+            self._threads.shutdown(wait=True)
+            self._writing.join()
+            self._looking.join()
+            self._engine.dispose()
+
+        await asyncio.get_running_loop().run_in_executor(None, drain)
+
+    # in the pool's threads
+
+    async def _on_pool(self, run: Callable[[Work[T]], T], work: Work[T]) -> T:
         try:
-            with self._engine.begin() as conn:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, run, work)
+        except RuntimeError as error:
+            if not self._writing.closed:
+                raise
+            raise StorageUnavailable("The database is closed.") from error
+
+    def _post(self, work: Work[Any]) -> None:
+        try:
+            self._transact(work)
+        except Exception as error:  # noqa: BLE001 - nobody waits for it
+            _log.error("posted write failed: %s", type(error).__name__)
+
+    def _transact(self, work: Work[T]) -> T:
+        return self._patiently(lambda patience: self._once(work, patience))
+
+    def _once(self, work: Work[T], patience: Patience) -> T:
+        with self._engine.connect() as conn:
+            now, xid = self._begin(conn)
+            tx = Tx(conn, self.codec, now)
+            result = work(tx)
+            try:
+                conn.commit()
+            except DBAPIError as error:
+                if not (error.connection_invalidated and self._was_committed(xid, patience)):
+                    raise
+        self._counted()
+        tell(self._listeners, tx.touched)
+        return result
+
+    @staticmethod
+    def _begin(conn: Connection) -> tuple[datetime, str]:
+        now, xid = conn.exec_driver_sql(_BEGIN).one()
+        return now, xid
+
+    def _was_committed(self, xid: str, patience: Patience) -> bool:
+        """Ask the server what became of a transaction whose COMMIT was not answered."""
+        while True:
+            try:
+                with self._engine.connect() as conn:
+                    status = conn.exec_driver_sql("SELECT pg_xact_status(%s::xid8)", (xid,)).scalar_one()
+                if status in ("committed", "aborted"):
+                    return bool(status == "committed")
+            except OperationalError as error:
+                _log.warning("asking for the outcome of a commit: %s", type(error).__name__)
+            if not patience.wait():
+                raise StorageUnavailable("The connection broke at COMMIT; whether it took effect is unknown.")
+
+    def _look(self, work: Work[T]) -> T:
+        def once(_: Patience) -> T:
+            with self._engine.connect() as conn:
                 now: datetime = conn.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
-                tx = Tx(conn, self.codec, now)
-                return work(tx), tx.touched
-        except OnboardingError:
-            raise
-        except OperationalError as error:
-            raise StorageUnavailable() from error
+                return work(Tx(conn, self.codec, now))
+
+        return self._patiently(once)
+
+    def _patiently(self, once: Callable[[Patience], R]) -> R:
+        patience = Patience(self._patience, time.monotonic)
+        while True:
+            try:
+                return once(patience)
+            except DBAPIError as error:
+                if is_passing(error) and patience.wait():
+                    continue
+                if isinstance(error, OperationalError):
+                    raise StorageUnavailable() from error
+                raise
+
+    def _counted(self) -> None:
+        self.commits += 1

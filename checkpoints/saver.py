@@ -23,6 +23,8 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT
 
 from checkpoints import saver_upkeep as upkeep
+from checkpoints.postgres import PostgresDatabase
+from checkpoints.saver_postgres import PostgresReader, PostgresSink
 from checkpoints.saver_reads import Asked, glance_log, thread_ids, thread_log, tuple_at
 from checkpoints.saver_rows import (
     CHECKPOINT,
@@ -65,7 +67,8 @@ class LedgerSaver(FromOtherThreads, BaseCheckpointSaver[int]):
     def __init__(self, db: Database, fence_check: FenceCheck | None = None) -> None:
         super().__init__(serde=StrictSerializer())
         self.db = db
-        self._sink = SqliteSink(fence_check)
+        self._sink = (SqliteSink if db.dialect == "sqlite" else PostgresSink)(fence_check)
+        self._reader = PostgresReader()
         self._threads: OrderedDict[str, Thread] = OrderedDict()
         self.bind_loop()
 
@@ -108,6 +111,9 @@ class LedgerSaver(FromOtherThreads, BaseCheckpointSaver[int]):
         if isinstance(self.db, SqliteDatabase):
             codec = self.db.codec
             return self.db.glance(lambda conn: glance_log(conn, codec, thread_id))
+        if isinstance(self.db, PostgresDatabase):
+            log: ThreadLog = await self.db.look(self._reader, thread_id)
+            return log
         return await self.db.read(lambda tx: thread_log(tx, thread_id))
 
     def _thread(self, thread_id: str) -> Thread:

@@ -14,13 +14,13 @@ from checkpoints.saver_schema import ROW_BITS, state_threads
 from checkpoints.transaction import Tx
 from onboarding.errors import TamperedRecord
 
-_MASK: Final = (1 << ROW_BITS) - 1
+MASK: Final = (1 << ROW_BITS) - 1
 _BODY: Final = (
     "SELECT r.id & {mask}, r.kind, r.ns, r.checkpoint_id, r.body FROM state_threads t "
     "JOIN state_rows r ON r.id BETWEEN (t.no << {bits}) AND (t.no << {bits} | {mask}) WHERE t.thread_id = {mark}"
 )
-SQLITE_LOG: Final = _BODY.format(mask=_MASK, bits=ROW_BITS, mark="?")
-_LOG: Final = text(_BODY.format(mask=_MASK, bits=ROW_BITS, mark=":thread"))
+SQLITE_LOG: Final = _BODY.format(mask=MASK, bits=ROW_BITS, mark="?")
+_LOG: Final = text(_BODY.format(mask=MASK, bits=ROW_BITS, mark=":thread"))
 
 
 def thread_log(tx: Tx, thread_id: str) -> ThreadLog:

@@ -35,7 +35,10 @@ def _insert(rows: int) -> str:
 
 
 class SqliteSink:
-    """On SQLite: few statements of many rows, because each statement is one wait for the interpreter's lock."""
+    """On SQLite: few statements of many rows, because each statement is one wait for the interpreter's lock.
+
+    A row number that is taken is a Conflict: two runners at once on one thread.
+    """
 
     def __init__(self, fence_check: FenceCheck | None = None) -> None:
         self._check = fence_check
@@ -50,15 +53,18 @@ class SqliteSink:
         for size in _CHUNKS:
             statement = _insert(size)
             while len(rows) - done >= size:
-                raw.execute(statement, self._parameters(rows[done : done + size]))
+                self._insert(raw, statement, rows[done : done + size])
                 done += size
 
-    def _parameters(self, rows: Iterable[Row]) -> list[Any]:
+    def _insert(self, raw: sqlite3.Connection, statement: str, rows: Sequence[Row]) -> None:
         flat: list[Any] = []
         for row in rows:
             place = self._numbers[row.thread_id] << ROW_BITS | row.n
             flat += (place, row.kind, row.ns, row.checkpoint_id, row.run_id, row.body)
-        return flat
+        try:
+            raw.execute(statement, flat)
+        except sqlite3.IntegrityError as error:
+            raise Conflict(f"Another runner wrote to {rows[0].thread_id} meanwhile; this one's are refused.") from error
 
     def _number(self, raw: sqlite3.Connection, threads: Iterable[str]) -> None:
         """Learn the numbers of these threads, new or not."""

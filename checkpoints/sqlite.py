@@ -18,12 +18,11 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from checkpoints.documents import Codec
+from checkpoints.queue import JobQueue
 from checkpoints.transaction import Clock, Job, Listener, Sink, T, Tx, Work, answer, orphaned, tell, utc_now
+from onboarding import faults
 from onboarding.errors import StorageUnavailable
 
-_BATCH: Final = 2048
-_LINGER: Final = 0.004
-"""Seconds for which rows that nobody waits for are held back, to be committed with those that follow."""
 _PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -78,12 +77,7 @@ class SqliteDatabase:
         self._glances = threading.local()
         self._patience = patience
         self._listeners: list[Listener] = []
-        self._lock = threading.Lock()
-        self._pending: list[Job] = []
-        self._idle = False
-        self._lingering = False
-        self._closed = False
-        self._wake = threading.Semaphore(0)
+        self._queue = JobQueue()
         self._writer = threading.Thread(target=self._write_forever, name="ledger-write", daemon=True)
         self._writer.start()
 
@@ -92,47 +86,22 @@ class SqliteDatabase:
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` and return its result once it is on disk. Raises what it raised, or StorageUnavailable."""
         job = Job(asyncio.get_running_loop(), work=work)
-        self._enqueue(job)
+        self._queue.put(job)
         result: T = await job.wait()
         return result
 
     def post(self, work: Work[Any]) -> None:
         """Queue ``work`` without waiting: durable no later than any write that is queued after it."""
-        self._enqueue(Job(None, work=work))
+        self._queue.put(Job(None, work=work))
 
     def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job:
         """Queue one row for ``sink``; await the job's ``wait()`` for durability. Rows keep their order.
 
         What is not urgent (more is about to follow) is committed with what comes next, within milliseconds.
         """
-        loop = asyncio.get_running_loop()
-        job = Job(loop, sink=sink, item=item, after=after)
-        self._enqueue(job, urgent)
-        if not urgent and not self._lingering:
-            self._lingering = True
-            loop.call_later(_LINGER, self._linger_ends)
+        job = Job(asyncio.get_running_loop(), sink=sink, item=item, after=after)
+        self._queue.put(job, urgent=urgent)
         return job
-
-    def _linger_ends(self) -> None:
-        self._lingering = False
-        self._nudge()
-
-    def _enqueue(self, job: Job, urgent: bool = True) -> None:
-        with self._lock:
-            if self._closed:
-                raise StorageUnavailable("The database is closed.")
-            self._pending.append(job)
-        if urgent:
-            self._nudge()
-
-    def _nudge(self) -> None:
-        """Wake the writer if it sleeps and something waits."""
-        with self._lock:
-            wake = self._idle and bool(self._pending)
-            if wake:
-                self._idle = False
-        if wake:
-            self._wake.release()
 
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on a reading connection, on one snapshot, in a thread of its own."""
@@ -167,11 +136,8 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Commit what is queued, answer it, and stop. What comes after is refused."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        self._wake.release()
+        if not self._queue.close():
+            return
         await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
         self._readers.shutdown(wait=True)
         self._conn.close()
@@ -181,20 +147,10 @@ class SqliteDatabase:
     # the writer thread
 
     def _write_forever(self) -> None:
-        while batch := self._take():
+        while batch := self._queue.take():
             self._commit(batch)
             answer(batch)
             tell(self._listeners, {case for job in batch if job.error is None for case in job.touched})
-
-    def _take(self) -> list[Job]:
-        """Everything that waits, at least one job; empty only when closed and drained."""
-        while True:
-            with self._lock:
-                batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
-                if batch or self._closed:
-                    return batch
-                self._idle = True
-            self._wake.acquire()
 
     def _commit(self, batch: list[Job]) -> None:
         sinks = {job.sink for job in batch if job.sink is not None}
@@ -206,7 +162,9 @@ class SqliteDatabase:
                         self._run(job)
                 else:
                     self._pour(sink, list(jobs))
+            faults.point("commit.before")
             self._raw.execute("COMMIT")
+            faults.point("commit.after")
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody is told yes and the writer goes on
             _log.error("commit failed: %s", error)
             self._fail(batch, error)

@@ -32,3 +32,8 @@ async def conforms(url: str, codec: Codec | None) -> None:
 @pytest.mark.parametrize("codec", [None, SEALED], ids=["plain", "sealed"])
 async def test_the_saver_passes_every_capability_on_sqlite(tmp_path: Path, codec: Codec | None) -> None:
     await conforms(f"sqlite:///{tmp_path}/state.sqlite", codec)
+
+
+@pytest.mark.parametrize("codec", [None, SEALED], ids=["plain", "sealed"])
+async def test_the_saver_passes_every_capability_on_postgres(postgres_url: str, codec: Codec | None) -> None:
+    await conforms(postgres_url, codec)

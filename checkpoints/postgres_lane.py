@@ -1,0 +1,96 @@
+"""A thread with a connection of its own that answers everything that waits in one round trip."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from checkpoints.documents import Codec
+from checkpoints.postgres_trouble import Patience, is_passing
+from checkpoints.queue import JobQueue
+from checkpoints.transaction import Job, Sink, Tx, answer, orphaned
+from onboarding.errors import StorageUnavailable
+
+_log = logging.getLogger("onboard.database")
+
+
+class Lane:
+    """Runs sinks over a queue. A sink must bear being run again on the same jobs after a lost connection."""
+
+    def __init__(
+        self, name: str, engine: Engine, codec: Codec, patience: float, done: Callable[[], None] = lambda: None
+    ) -> None:
+        self._engine = engine
+        self._codec = codec
+        self._patience = patience
+        self._done = done
+        self._queue = JobQueue()
+        self._conn: Connection | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def closed(self) -> bool:
+        return self._queue.closed
+
+    def put(self, job: Job, *, urgent: bool = True) -> None:
+        self._queue.put(job, urgent=urgent)
+
+    def close(self) -> None:
+        self._queue.close()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        while batch := self._queue.take():
+            for sink, jobs in groupby(batch, key=lambda job: job.sink):
+                assert sink is not None
+                self._pour(sink, list(jobs))
+            answer(batch)
+        self._hang_up()
+
+    def _pour(self, sink: Sink, jobs: Sequence[Job]) -> None:
+        jobs = [job for job in jobs if not orphaned(job)]
+        patience = Patience(self._patience)
+        while jobs:
+            try:
+                sink.write(Tx(self._connection(), self._codec, datetime.now(UTC)), jobs)
+                sink.committed()
+                self._done()
+                return
+            except Exception as error:  # noqa: BLE001 - it belongs to the callers who are waiting for it
+                self._hang_up()
+                sink.rolled_back()
+                if isinstance(error, DBAPIError) and is_passing(error) and patience.wait():
+                    _log.warning("trying again after %s", type(error.orig).__name__)
+                    continue
+                self._fail(jobs, error)
+                return
+
+    @staticmethod
+    def _fail(jobs: Sequence[Job], error: Exception) -> None:
+        told: Exception = error
+        if isinstance(error, DBAPIError):
+            told = StorageUnavailable()
+            told.__cause__ = error
+        for job in jobs:
+            job.error = job.error or told
+
+    def _connection(self) -> Connection:
+        """The lane's connection, in autocommit: a statement is a transaction unless the sink begins one."""
+        if self._conn is None:
+            self._conn = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        return self._conn
+
+    def _hang_up(self) -> None:
+        if self._conn is not None:
+            conn, self._conn = self._conn, None
+            try:
+                conn.invalidate()
+            finally:
+                conn.close()
