@@ -12,15 +12,15 @@ from langgraph.types import interrupt
 from agents import postprocessing, preprocessing, validation
 from checkpoints import cases, effects, reviews
 from checkpoints.database import Tx, stamp
-from graph import activation, correspondence
+from graph import activation, basis, correspondence
 from graph.context import Context
 from graph.state import Activating, Checked, Judged, Read, Resolved, Settled, Started, Waiting
 from graph.step import Update, step
-from onboarding.assessment import Assessment, Prior, Validation
+from onboarding.assessment import Assessment, Validation
+from onboarding.basis import Basis
 from onboarding.case import CaseRecord, Stage, Status
 from onboarding.decision import Resolution, second_required
 from onboarding.errors import GateRefused
-from onboarding.matching import match_keys
 from onboarding.reading.result import Reading
 
 
@@ -38,27 +38,27 @@ async def preprocess(state: Started, runtime: Runtime[Context]) -> Update:
 async def validate(state: Read, runtime: Runtime[Context]) -> Update:
     """Check it by every rule, against the lists and against the merchants we know."""
     ctx, case_id, reading = runtime.context, state["case_id"], Reading.from_json(state["reading"])
-    keys = ctx.lookup.keys(match_keys(reading.application))
-    terms = ctx.lookup.terms(reading.application.legal_name, reading.application.trading_name)
-
-    def look(tx: Tx) -> list[Prior]:
-        rows = cases.earlier_matches(tx, case_id, keys)
-        cases.index(tx, case_id, terms)
-        known = [(row.id, cases.record_of(tx, row)) for row in rows]
-        return [Prior(case_id=id_, application=record.application) for id_, record in known if record]
-
-    priors = await ctx.db.write(look)
+    known, refs = await ctx.db.write(lambda tx: basis.priors(tx, ctx, case_id, reading))
     submission = await ctx.db.read(lambda tx: cases.submission(tx, case_id, state["version"]))
+    watchlist = basis.Noting(ctx.watchlist)
     result = await validation.validate(
         reading,
         submission,
-        priors=priors,
-        watchlist=ctx.watchlist,
+        priors=known,
+        watchlist=watchlist,
         policy=ctx.policy,
         as_of=date.fromisoformat(state["as_of"]),
         model=ctx.model,
     )
-    return {"validation": result.to_json()}
+    stands_on = Basis(
+        as_of=state["as_of"],
+        policy=ctx.policy.stamp,
+        rules=basis.rules_version(),
+        watchlist=watchlist.version,
+        screened=watchlist.screened,
+        priors=refs,
+    )
+    return {"validation": result.to_json(), "basis": stands_on.to_json()}
 
 
 @step
@@ -107,6 +107,7 @@ def _record(state: Judged, ctx: Context) -> CaseRecord:
         summary=judged.summary,
         requirements=judged.requirements,
         policy_version=ctx.policy.version,
+        basis=Basis.from_json(state["basis"]) if "basis" in state else None,
     )
 
 

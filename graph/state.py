@@ -25,6 +25,7 @@ class CaseState(Started):
     as_of: NotRequired[str]
     reading: NotRequired[dict[str, Any]]
     validation: NotRequired[dict[str, Any]]
+    basis: NotRequired[dict[str, Any]]
     assessment: NotRequired[dict[str, Any]]
     wait: NotRequired[dict[str, Any]]
     resolution: NotRequired[dict[str, Any]]
@@ -47,6 +48,7 @@ class Checked(Read):
 
 class Judged(Checked):
     assessment: dict[str, Any]
+    basis: NotRequired[dict[str, Any]]
 
 
 class Waiting(Started):

@@ -4,6 +4,7 @@ import functools
 import inspect
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any, ParamSpec, cast
 
 from langgraph.runtime import Runtime
@@ -15,6 +16,8 @@ from onboarding import faults
 
 P = ParamSpec("P")
 Update = dict[str, Any]
+CURRENT: ContextVar[str | None] = ContextVar("step", default=None)
+"""The step that is running here, by name: a replay's clock goes by it."""
 
 
 def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]:
@@ -27,6 +30,7 @@ def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]
         state, runtime = bound["state"], cast(Runtime[Context], bound["runtime"])
         faults.point(f"{name}.before", state["case_id"])
         started, context = time.perf_counter(), runtime.context
+        CURRENT.set(name)
         try:
             update = await node(*args, **kwargs)
         except Exception as error:

@@ -6,6 +6,7 @@ from pydantic import Field, JsonValue
 
 from onboarding.application import Application
 from onboarding.assessment import ModelUse, Recommendation, Requirement, Risk, ScreeningHit
+from onboarding.basis import Basis
 from onboarding.finding import Finding
 from onboarding.model import Value
 from onboarding.reading.result import FieldSource
@@ -64,6 +65,8 @@ class CaseRecord(Value):
     screening: list[ScreeningHit] = Field(default_factory=list)
     model: ModelUse = ModelUse()
     policy_version: str
+    basis: Basis | None = None
+    """What the findings stand on; null in records of releases that did not keep it."""
 
 
 class ReviewView(Value):

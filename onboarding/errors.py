@@ -138,3 +138,9 @@ class DataDirInUse(OnboardingError):
     """Another process owns this data directory."""
 
     code = "data_dir_in_use"
+
+
+class RecordingMissing(OnboardingError):
+    """What is needed to replay this was not recorded."""
+
+    code = "recording_missing"

@@ -1,0 +1,94 @@
+"""Noting what a validation stands on, and answering from the notes when it is replayed."""
+
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from checkpoints import cases
+from checkpoints.database import Tx
+from checkpoints.documents import digest
+from graph.context import Context
+from onboarding.assessment import Prior, ScreeningHit
+from onboarding.basis import Basis, PriorRef
+from onboarding.errors import RecordingMissing
+from onboarding.matching import match_keys
+from onboarding.policy import ScreeningPolicy
+from onboarding.reading.result import Reading
+from onboarding.screening import Subject, Watchlist
+
+_CODE = (".py", ".toml", ".txt", ".json", ".jsonl", ".csv", ".md")
+
+
+@cache
+def rules_version() -> str:
+    """A hash over every file of the business and of the prompts: equal means the same rules. Once a process."""
+    total = hashlib.sha256()
+    for package in ("onboarding", "agents"):
+        for name, body in sorted(_files(files(package), package)):
+            total.update(f"{name}\0{hashlib.sha256(body).hexdigest()}\0".encode())
+    return total.hexdigest()[:12]
+
+
+def _files(folder: Traversable, name: str) -> Iterable[tuple[str, bytes]]:
+    for item in folder.iterdir():
+        if item.is_dir() and item.name != "__pycache__":
+            yield from _files(item, f"{name}/{item.name}")
+        elif item.name.endswith(_CODE):
+            yield f"{name}/{item.name}", item.read_bytes()
+
+
+def hash_of(application: Any) -> str:
+    """The hash by which a prior application is known again."""
+    return digest(application.model_dump(mode="json"))[:16]
+
+
+def subject_key(subject: Subject) -> str:
+    """Who was looked up, as a hash: the same person asked for with other details is another question."""
+    return digest(subject.to_json())[:16]
+
+
+class Noting(Watchlist):
+    """The list, with a note of every answer."""
+
+    def __init__(self, watchlist: Watchlist) -> None:
+        self._list = watchlist
+        self.screened: dict[str, list[ScreeningHit]] = {}
+
+    @property
+    def version(self) -> str:
+        return self._list.version
+
+    def screen(self, subject: Subject, bands: ScreeningPolicy) -> list[ScreeningHit]:
+        hits = self.screened[subject_key(subject)] = self._list.screen(subject, bands)
+        return hits
+
+
+class Recalled(Watchlist):
+    """The notes in the place of a list that is not at hand. Raises RecordingMissing for a question never asked."""
+
+    def __init__(self, basis: Basis) -> None:
+        self._basis = basis
+
+    @property
+    def version(self) -> str:
+        return self._basis.watchlist
+
+    def screen(self, subject: Subject, bands: ScreeningPolicy) -> list[ScreeningHit]:
+        known = self._basis.screened.get(subject_key(subject))
+        if known is None:
+            raise RecordingMissing(f"{subject.path} was never screened like this, and the list of then is not at hand")
+        return known
+
+
+def priors(tx: Tx, ctx: Context, case_id: str, reading: Reading) -> tuple[list[Prior], list[PriorRef]]:
+    """Earlier applications that share a look-up key, and their references; indexes the case for those who follow."""
+    rows = cases.earlier_matches(tx, case_id, ctx.lookup.keys(match_keys(reading.application)))
+    cases.index(tx, case_id, ctx.lookup.terms(reading.application.legal_name, reading.application.trading_name))
+    known = [(row, record) for row in rows if (record := cases.record_of(tx, row)) is not None]
+    return (
+        [Prior(case_id=row.id, application=record.application) for row, record in known],
+        [PriorRef(case_id=row.id, version=rec.version, hash=hash_of(rec.application)) for row, rec in known],
+    )

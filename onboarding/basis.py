@@ -1,0 +1,30 @@
+"""What findings stand on beside the application itself, kept with them: enough to find the same again years later."""
+
+from pydantic import Field
+
+from onboarding.assessment import ScreeningHit
+from onboarding.model import Value
+
+
+class PriorRef(Value):
+    """An earlier application that was compared: whose, which version, and the hash of what it said (hex, shortened)."""
+
+    case_id: str
+    version: int
+    hash: str
+
+
+class Basis(Value):
+    """The versions and outside facts that one validation used.
+
+    ``as_of`` is the day that counted as today; ``policy`` the policy's stamp; ``rules`` a hash of the business code;
+    ``watchlist`` the list's version; ``screened`` every answer of the list by the key of who was looked up;
+    ``priors`` the earlier applications that were compared, in the order they were.
+    """
+
+    as_of: str
+    policy: str
+    rules: str
+    watchlist: str
+    screened: dict[str, list[ScreeningHit]] = Field(default_factory=dict)
+    priors: list[PriorRef] = Field(default_factory=list)
