@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, insert, select
 
 from checkpoints.database import Tx
 from checkpoints.documents import canonical, digest
-from checkpoints.schema import audit
+from checkpoints.schema import audit, cases
 
 GENESIS: Final = "0" * 64
 _LAST = (
@@ -17,6 +17,7 @@ _LAST = (
     .order_by(audit.c.case_seq.desc())
     .limit(1)
 )
+_HOLD = select(cases.c.seq).where(cases.c.id == bindparam("of_case")).with_for_update()
 _INSERT = insert(audit).inline()
 _OF_CASE = (
     select(audit)
@@ -33,6 +34,7 @@ def link(event: dict[str, Any]) -> str:
 
 def append(tx: Tx, case_id: str, actor: str, kind: str, data: dict[str, Any] | None = None) -> None:
     """Add an event to the case's chain, in the transaction of what it reports. No personal data in ``data``."""
+    hold(tx, case_id)
     last = tx.conn.execute(_LAST, {"of_case": case_id}).first()
     number, before = (last.case_seq + 1, last.hash) if last else (1, GENESIS)
     event: dict[str, Any] = {
@@ -48,6 +50,13 @@ def append(tx: Tx, case_id: str, actor: str, kind: str, data: dict[str, Any] | N
     event["hash"] = link(event)
     tx.conn.execute(_INSERT, event)
     tx.touched.add(case_id)
+
+
+def hold(tx: Tx, case_id: str) -> None:
+    """Be the only one who writes to this case until the transaction ends. SQLite has one writer anyway."""
+    if tx.conn.dialect.name == "postgresql" and case_id not in tx.touched:
+        tx.conn.execute(_HOLD, {"of_case": case_id})
+        tx.touched.add(case_id)
 
 
 def trail(tx: Tx, case_id: str, after: int = 0) -> list[dict[str, Any]]:

@@ -107,6 +107,8 @@ def decide(tx: Tx, review: Row[Any], action: str, *, actor: str, channel: Channe
     Raises AlreadyDecided naming the standing decision, CaseChanged when the case moved on, FourEyes when this person
     approved before.
     """
+    trail.hold(tx, review.case_id)
+    review = find(tx, review.id) or review
     fingerprint = digest([action, body])
     row = {
         "review_id": review.id,
@@ -157,7 +159,7 @@ def _insert(tx: Tx, row: dict[str, Any]) -> bool:
     )
     values = select(*(literal(value, decisions.c[name].type).label(name) for name, value in row.items()))
     query = insert(decisions).from_select(list(row), values.where(~taken, ~approved_before))
-    return bool(tx.conn.execute(query).rowcount)
+    return tx.conn.execute(query.execution_options(preserve_rowcount=True)).rowcount == 1
 
 
 def _again(standing: Row[Any], actor: str, fingerprint: str) -> bool:
