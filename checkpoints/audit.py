@@ -32,24 +32,42 @@ def link(event: dict[str, Any]) -> str:
     return hashlib.sha256(canonical({field: event[field] for field in fields})).hexdigest()
 
 
+class _Gathered:
+    """The events of one case in one transaction: chained and written together when the work ends."""
+
+    def __init__(self, case_id: str) -> None:
+        self.case_id = case_id
+        self.events: list[tuple[str, str, dict[str, Any]]] = []
+
+    def __call__(self, tx: Tx) -> None:
+        last = tx.conn.execute(_LAST, {"of_case": self.case_id}).first()
+        number, before = (last.case_seq, last.hash) if last else (0, GENESIS)
+        rows = []
+        for actor, kind, data in self.events:
+            number += 1
+            row = {
+                "case_id": self.case_id,
+                "case_seq": number,
+                "at": tx.now,
+                "actor": actor,
+                "type": kind,
+                "data": tx.codec.dump(data, f"audit:{self.case_id}:{number}"),
+                "data_hash": digest(data),
+                "prev_hash": before,
+            }
+            row["hash"] = before = link(row)
+            rows.append(row)
+        tx.conn.execute(_INSERT, rows)
+        self.events.clear()
+
+
 def append(tx: Tx, case_id: str, actor: str, kind: str, data: dict[str, Any] | None = None) -> None:
     """Add an event to the case's chain, in the transaction of what it reports. No personal data in ``data``."""
     hold(tx, case_id)
-    last = tx.conn.execute(_LAST, {"of_case": case_id}).first()
-    number, before = (last.case_seq + 1, last.hash) if last else (1, GENESIS)
-    event: dict[str, Any] = {
-        "case_id": case_id,
-        "case_seq": number,
-        "at": tx.now,
-        "actor": actor,
-        "type": kind,
-        "data": tx.codec.dump(data or {}, f"audit:{case_id}:{number}"),
-        "data_hash": digest(data or {}),
-        "prev_hash": before,
-    }
-    event["hash"] = link(event)
-    tx.conn.execute(_INSERT, event)
     tx.touched.add(case_id)
+    gathered = tx.closing.setdefault((append, case_id), _Gathered(case_id))
+    assert isinstance(gathered, _Gathered)
+    gathered.events.append((actor, kind, data or {}))
 
 
 def hold(tx: Tx, case_id: str) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from checkpoints.documents import Codec
 from checkpoints.postgres_lane import Lane
-from checkpoints.postgres_trouble import Patience, is_passing
+from checkpoints.postgres_trouble import Guests, Patience, is_passing
 from checkpoints.transaction import Job, Listener, Sink, T, Tx, Work, tell
 from onboarding.errors import StorageUnavailable
 
@@ -42,6 +42,7 @@ class PostgresDatabase:
         self._poster = ThreadPoolExecutor(1, thread_name_prefix="ledger-post")
         self._posted: set[Future[None]] = set()
         self._listeners: list[Listener] = []
+        self._guests = Guests()
         self._writing = Lane("state-write", self._engine, self.codec, patience, self._counted)
         self._looking = Lane("state-read", self._engine, self.codec, patience)
 
@@ -51,17 +52,17 @@ class PostgresDatabase:
         ``work`` may run more than once, each time from the start in a new transaction; one is committed. Raises what
         it raised, or StorageUnavailable.
         """
-        for posted in tuple(self._posted):
-            await asyncio.wrap_future(posted)
-        return await self._on_pool(self._transact, work)
+        with self._guests:
+            for posted in tuple(self._posted):
+                await asyncio.wrap_future(posted)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
 
     def post(self, work: Work[Any]) -> None:
         """Queue ``work`` without waiting: durable no later than any write that is queued after it."""
-        if self._writing.closed:
-            raise StorageUnavailable("The database is closed.")
-        posted = self._poster.submit(self._post, work)
-        self._posted.add(posted)
-        posted.add_done_callback(self._posted.discard)
+        with self._guests:
+            posted = self._poster.submit(self._post, work)
+            self._posted.add(posted)
+            posted.add_done_callback(self._posted.discard)
 
     def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job:
         """Queue one row for ``sink``; await the job's ``wait()`` for durability. Rows keep their order."""
@@ -77,7 +78,8 @@ class PostgresDatabase:
 
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on one snapshot."""
-        return await self._on_pool(self._look, work)
+        with self._guests:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, work)
 
     def watch(self, listener: Listener) -> None:
         """Call ``listener`` with the touched case ids after every commit of this process, in a pool thread."""
@@ -85,12 +87,13 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Finish what is queued, answer it, and stop."""
-        if self._writing.closed:
+        if not self._guests.close():
             return
-        self._writing.close()
-        self._looking.close()
 
         def drain() -> None:
+            self._guests.wait()
+            self._writing.close()
+            self._looking.close()
             self._poster.shutdown(wait=True)
             self._threads.shutdown(wait=True)
             self._writing.join()
@@ -100,14 +103,6 @@ class PostgresDatabase:
         await asyncio.get_running_loop().run_in_executor(None, drain)
 
     # in the pool's threads
-
-    async def _on_pool(self, run: Callable[[Work[T]], T], work: Work[T]) -> T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, run, work)
-        except RuntimeError as error:
-            if not self._writing.closed:
-                raise
-            raise StorageUnavailable("The database is closed.") from error
 
     def _post(self, work: Work[Any]) -> None:
         try:
@@ -123,6 +118,7 @@ class PostgresDatabase:
             now, xid = self._begin(conn)
             tx = Tx(conn, self.codec, now)
             result = work(tx)
+            tx.finish()
             try:
                 conn.commit()
             except DBAPIError as error:

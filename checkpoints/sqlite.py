@@ -189,6 +189,7 @@ class SqliteDatabase:
         self._raw.execute("SAVEPOINT job")
         try:
             job.result = job.work(tx)
+            tx.finish()
             job.touched = tx.touched
         except Exception as error:  # noqa: BLE001 - it belongs to the caller who is waiting for it
             job.error = _as_told(error)

@@ -28,7 +28,7 @@ def stamp(at: datetime) -> str:
 class Tx:
     """A transaction in progress: the connection, the codec, one ``now`` for all it writes, and whom it touched."""
 
-    __slots__ = ("codec", "conn", "now", "touched")
+    __slots__ = ("closing", "codec", "conn", "now", "touched")
 
     def __init__(self, conn: Connection, codec: Codec, now: datetime) -> None:
         self.conn = conn
@@ -36,6 +36,14 @@ class Tx:
         self.now = stamp(now)
         self.touched: set[str] = set()
         """Case ids whose watchers are told after the commit."""
+        self.closing: dict[Any, Callable[[Tx], None]] = {}
+        """What is gathered while the work runs and written at its end, in as few statements as it takes."""
+
+    def finish(self) -> None:
+        """Write what was gathered: the last thing a piece of work does."""
+        for write in list(self.closing.values()):
+            write(self)
+        self.closing.clear()
 
 
 Work = Callable[[Tx], T]
