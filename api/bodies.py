@@ -15,6 +15,10 @@ EXAMPLE_TEXT: Final = (
 )
 EXAMPLE_CSV: Final = "legal_name,country,email\nBlue Kite Bakery Ltd,GB,ops@bluekite.example.com\n"
 EXAMPLE_ANSWERS: Final[dict[str, Any]] = {"answers": {"persons[0].dob": "1984-06-11"}}
+EXAMPLE_DECISION: Final[dict[str, Any]] = {
+    "action": "request_information",
+    "request": [{"path": "website", "text": "Please send the address of the shop's website."}],
+}
 
 _OBJECT: Final = {"type": "object", "minProperties": 1, "additionalProperties": True}
 _FORM: Final = {
@@ -64,4 +68,10 @@ ROWS: Final[dict[int | str, dict[str, Any]]] = {
         "description": "A CSV with several rows: one result per row.",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RowResults"}}},
     }
+}
+DECISION: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/DecisionBody"}, "example": EXAMPLE_DECISION}
+    },
 }

@@ -1,24 +1,30 @@
 """The graph API for backends and reviewers: submit, read, decide, answer, withdraw."""
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue, ValidationError
 
 from api.auth import Admin, Decider, Reader, Served, Submitter
-from api.bodies import ANSWERS, APPLICATION, ROWS
-from api.intake import idempotency, intake, media_type
+from api.bodies import ANSWERS, APPLICATION, DECISION, ROWS
+from api.intake import idempotency, intake, is_json, json_body
 from api.problems import responses
+from graph.service import PAGE
 from onboarding import errors
 from onboarding.case import CaseView, Status
 from onboarding.decision import Decision
 from onboarding.door import MalformedInput, json_value, make_part
 from onboarding.model import Value
+from onboarding.rows import Row
 from onboarding.submission import Part
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
+MAX_REFERENCE: Final = 200
+_EMPTY_IS_NONE: Final = BeforeValidator(lambda value: None if value == "" else value)
+"""`?status=&limit=` is a form nobody filled in, not a filter."""
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200, min_length=1)]
 
 
@@ -59,20 +65,31 @@ async def submit(
     product: Served,
     actor: Submitter,
     key: IdempotencyKey = None,
-    external_ref: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00-\x1f]*$")] = None,
+    external_ref: Annotated[str | None, Query(max_length=MAX_REFERENCE, pattern=r"^[^\x00-\x1f]*$")] = None,
 ) -> Response:
-    """Submit an application. Answered only once it is durable. A CSV makes one case a row."""
+    """Submit an application. Answered only once it is durable. A CSV makes one case a row.
+
+    ``external_ref`` is the caller's own reference; a JSON application may carry it as a field instead.
+    """
     body = await intake(request)
     applications = [body.parts] if body.parts else [[row.part] for row in body.rows if row.part]
-    bad = [row for row in body.rows if row.problem]
-    if not applications:
-        raise errors.BadInput(f"row {bad[0].number} {bad[0].problem}", field=f"row {bad[0].number}")
     idem = idempotency(key, body.body_hash)
-    found, new = await product.service.submit(actor, applications, key=idem, external_ref=external_ref)
+    if len(body.rows) == 1 and not applications:
+        raise errors.BadInput(f"row 1 {body.rows[0].problem}", field="row 1")
+    found, new = await product.service.submit(
+        actor, applications, key=idem, external_ref=external_ref or _reference(body.parts)
+    )
     status = 202 if new else 200
     if len(body.rows) > 1:
         return _rows(body.rows, iter(found), status)
     return JSONResponse(found[0].to_json(), status, headers={"Location": found[0].links.self})
+
+
+def _reference(parts: list[Part]) -> str | None:
+    """The backend's own reference, where a JSON application carries it."""
+    content = parts[0].content if parts else None
+    found = content.get("external_ref") if isinstance(content, dict) else None
+    return found if isinstance(found, str) and 0 < len(found) <= MAX_REFERENCE and found.isprintable() else None
 
 
 def _rows(rows: list[Any], found: Any, status: int) -> Response:
@@ -95,19 +112,19 @@ def _rows(rows: list[Any], found: Any, status: int) -> Response:
 async def listed(
     product: Served,
     _: Reader,
-    status: Status | None = None,
+    status: Annotated[Status | None, _EMPTY_IS_NONE] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
-    recommendation: Annotated[str | None, Query(pattern="^(approve|review|reject)$")] = None,
+    recommendation: Annotated[Literal["approve", "review", "reject"] | None, _EMPTY_IS_NONE] = None,
     assignee: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=20, pattern=r"^[0-9]+$")] = None,
+    limit: Annotated[int | None, Query(ge=1, le=200, description="Default 50."), _EMPTY_IS_NONE] = None,
+    cursor: Annotated[str | None, Query(max_length=20, pattern=r"^[0-9]+$"), _EMPTY_IS_NONE] = None,
 ) -> CaseList:
     """Cases, newest first."""
-    filters = {"status": status, "recommendation": recommendation, "assignee": assignee}
+    filters = {"status": status, "recommendation": recommendation, "assignee": assignee or None}
     if any("\x00" in text for text in (q or "", assignee or "")):
         raise errors.BadInput("q: a NUL character cannot be searched for.", field="q")
     before = min(int(cursor), 2**62) if cursor else None
-    items, after = await product.service.listed(filters=filters, q=q, before=before, limit=limit)
+    items, after = await product.service.listed(filters=filters, q=q, before=before, limit=limit or PAGE)
     return CaseList(items=items, next_cursor=str(after) if after is not None else None)
 
 
@@ -128,6 +145,7 @@ async def get(
 @router.post(
     "/{case_id}/decision",
     response_model=CaseView,
+    openapi_extra={"requestBody": DECISION},
     responses=responses(
         errors.CaseNotFound,
         errors.AlreadyDecided,
@@ -139,11 +157,20 @@ async def get(
         also=(413, 415),
     ),
 )
-async def decide(case_id: str, body: DecisionBody, product: Served, actor: Decider) -> Response:
+async def decide(case_id: str, request: Request, product: Served, actor: Decider) -> Response:
     """Decide the waiting review. The same decision again changes nothing; a different one is refused."""
+    body = _decision(await json_body(request))
     decision = Decision.from_json(body.model_dump(exclude={"review_id"}))
     case = await product.service.decide(actor, case_id, decision, review_id=body.review_id, channel="api")
     return JSONResponse(case.to_json())
+
+
+def _decision(document: JsonValue) -> DecisionBody:
+    try:
+        return DecisionBody.model_validate(document)
+    except ValidationError as error:
+        found = [(("body", *item["loc"]), item["msg"]) for item in error.errors(include_input=False)]
+        raise RequestValidationError([{"loc": loc, "msg": message} for loc, message in found]) from error
 
 
 @router.post(
@@ -163,19 +190,24 @@ async def inform(
     case_id: str, request: Request, product: Served, actor: Submitter, key: IdempotencyKey = None
 ) -> Response:
     """The answer to a request for information: answers by path, text, or documents."""
-    if media_type(request.headers.get("content-type"))[0] == "application/json":
+    if is_json(request):
         raw = await request.body()
-        parts, body_hash = [_answers(raw)], hashlib.sha256(raw).hexdigest()
+        parts, body_hash = [_answers(json_value(raw))], hashlib.sha256(raw).hexdigest()
     else:
         body = await intake(request)
-        parts = body.parts or [row.part for row in body.rows if row.part]
-        body_hash = body.body_hash
-    case = await product.service.inform(actor, case_id, parts, key=idempotency(key, body_hash))
-    return JSONResponse(case.to_json())
+        parts, body_hash = body.parts or [_readable(row) for row in body.rows], body.body_hash
+    idem = idempotency(key, f"{case_id}:{body_hash}")
+    return JSONResponse((await product.service.inform(actor, case_id, parts, key=idem)).to_json())
 
 
-def _answers(raw: bytes) -> Part:
-    document = json_value(raw)
+def _readable(row: Row) -> Part:
+    """The part of a row. An answer is taken whole or not at all. Raises BadInput."""
+    if row.part is None:
+        raise errors.BadInput(f"row {row.number} {row.problem}", field=f"row {row.number}")
+    return row.part
+
+
+def _answers(document: JsonValue) -> Part:
     answers = document.get("answers") if isinstance(document, dict) else None
     if not isinstance(answers, dict) or not answers or set(document) != {"answers"}:  # type: ignore[arg-type]
         raise errors.BadInput('answers: send {"answers": {path: value}}.', field="answers")

@@ -1,54 +1,66 @@
 """The byte cap: a body larger than allowed is refused before anybody parses it."""
 
-from collections.abc import Sequence
+import asyncio
+from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
 
+DISCARDED: Final = 8
+PATIENCE: Final = 10.0
 
-class TooLarge(Exception):
-    """Raised into whoever is reading the body."""
+
+class TooLarge(HTTPException):
+    """Raised into whoever is reading the body: an HTTP error, so that every reader lets it through."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"The body is larger than {limit} bytes.", {"Connection": "close"})
 
 
 class BodyLimit:
     """ASGI middleware: 413 by the declared length at once, and by the real length while it streams in."""
 
-    def __init__(self, app: ASGIApp, limit: int, exempt: Sequence[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, limit: int) -> None:
         self.app = app
         self.limit = limit
-        self.exempt = tuple(exempt)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self.exempt):
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self.limit:
-            await self._refuse(scope, receive, send)
+            if b"expect" not in headers:
+                await _discard(receive, self.limit * DISCARDED)
+            answer = problem(413, "too_large", f"The body is larger than {self.limit} bytes.")
+            answer.headers["Connection"] = "close"
+            await answer(scope, receive, send)
             return
-        seen, started = 0, False
+        seen = 0
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.limit:
-                raise TooLarge
+                await _discard(receive, self.limit * DISCARDED)
+                raise TooLarge(self.limit)
             return message
 
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+        await self.app(scope, counted, send)
 
-        try:
-            await self.app(scope, counted, watched)
-        except TooLarge:
-            if not started:
-                await self._refuse(scope, receive, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = problem(413, "too_large", f"The body is larger than {self.limit} bytes.")
-        answer.headers["Connection"] = "close"
-        await answer(scope, receive, send)
+async def _discard(receive: Receive, most: int) -> None:
+    """Let the client finish sending, up to a point: many read no answer before they have."""
+    seen, more = 0, True
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while more and seen < most:
+                message = await receive()
+                seen += len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
+    except TimeoutError:
+        return

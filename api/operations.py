@@ -19,12 +19,14 @@ NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=NOT_READY)
 async def readyz(product: Served) -> Response:
     """Submissions would be stored: the ledger takes a write and the disk has room."""

@@ -36,9 +36,16 @@ STATUS_OF: Final[dict[type[errors.OnboardingError], int]] = {
     errors.TamperedRecord: 500,
     errors.UnknownGraphVersion: 500,
     errors.DataDirInUse: 500,
+    errors.RecordingMissing: 409,
     settings.BadSettings: 500,
 }
-CODE_OF: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+CODE_OF: Final = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
 _log = logging.getLogger("onboard.api")
 
 

@@ -5,7 +5,7 @@ import secrets
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, or_, select, update
 
 from checkpoints.database import Tx, stamp
 from checkpoints.schema import links, tokens
@@ -36,6 +36,16 @@ def bearer(tx: Tx, token: str) -> Row[Any] | None:
     if row is None or row.revoked_at or (row.expires_at and row.expires_at <= tx.now):
         return None
     return row
+
+
+def roles_of(tx: Tx, name: str) -> set[str]:
+    """The roles of this person's live tokens, in whatever letter case the name is written."""
+    query = select(tokens.c.role).where(
+        func.lower(tokens.c.name) == name.lower(),
+        tokens.c.revoked_at.is_(None),
+        or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > tx.now),
+    )
+    return set(tx.conn.scalars(query))
 
 
 def revoke(tx: Tx, name: str) -> int:

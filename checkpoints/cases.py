@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
 
 from checkpoints import audit as trail
 from checkpoints.database import Tx
@@ -122,15 +122,15 @@ def record_of(tx: Tx, row: Any) -> CaseRecord | None:
 
 
 def listed(
-    tx: Tx, *, filters: Mapping[str, str | None], found: Iterable[str] | None, before: int | None, limit: int
+    tx: Tx, *, filters: Mapping[str, str | None], found: ColumnElement[bool] | None, before: int | None, limit: int
 ) -> Any:
-    """Rows newest first. ``filters`` are equalities by column; ``found`` restricts to these case ids."""
+    """Rows newest first. ``filters`` are equalities by column; ``found`` is what :func:`search` looks for."""
     query = select(cases).order_by(cases.c.seq.desc()).limit(limit)
     for name, value in filters.items():
         if value is not None:
             query = query.where(cases.c[name] == value)
     if found is not None:
-        query = query.where(cases.c.id.in_(list(found)))
+        query = query.where(found)
     if before is not None:
         query = query.where(cases.c.seq < before)
     return tx.conn.execute(query).all()
@@ -273,19 +273,18 @@ def earlier_matches(tx: Tx, case_id: str, keys: Iterable[str], limit: int = 200)
     return list(tx.conn.execute(query))
 
 
-def search(tx: Tx, text: str, terms: list[str], limit: int = 500) -> list[str]:
-    """Ids of cases whose id or reference is ``text``, or that carry every one of the (hashed) ``terms``."""
-    exact = list(
-        tx.conn.scalars(select(cases.c.id).where(or_(cases.c.id == text, cases.c.external_ref == text)).limit(limit))
-    )
+def search(text: str, terms: list[str]) -> ColumnElement[bool]:
+    """Cases whose id or reference is ``text``, or that carry every one of the (hashed) ``terms``.
+
+    A condition and no list of ids: however many cases carry a word, no page of them is cut off.
+    """
+    exact = or_(cases.c.id == text, cases.c.external_ref == text)
     if not terms:
         return exact
-    query = (
+    carrying = (
         select(match_keys.c.case_id)
         .where(match_keys.c.key_hash.in_(terms))
         .group_by(match_keys.c.case_id)
         .having(func.count() == len(set(terms)))
-        .order_by(match_keys.c.case_id)
-        .limit(limit)
     )
-    return [*exact, *tx.conn.scalars(query)]
+    return or_(exact, cases.c.id.in_(carrying))

@@ -7,6 +7,7 @@ from checkpoints.database import Tx
 from onboarding.application import Application
 from onboarding.assessment import ModelUse
 from onboarding.case import ALLOWED_ACTIONS, ActivationView, CaseView, DecisionView, Links, ReviewView
+from onboarding.errors import TamperedRecord
 
 
 def view(tx: Tx, row: Any) -> CaseView:
@@ -35,6 +36,14 @@ def view(tx: Tx, row: Any) -> CaseView:
         problem=row.problem,
         links=links(row.id),
     )
+
+
+def listed(tx: Tx, row: Any) -> CaseView:
+    """The case in a list: one whose record no longer opens says so, and hides no other."""
+    try:
+        return view(tx, row)
+    except TamperedRecord as error:
+        return fresh(tx, row).model_copy(update={"problem": f"{error.code}: {error.detail}"})
 
 
 def fresh(tx: Tx, row: Any) -> CaseView:

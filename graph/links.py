@@ -1,14 +1,16 @@
 """Deciding by the link in an approval letter: looking changes nothing, only the form's POST decides."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
 
 from checkpoints import access, cases, reviews, views
 from checkpoints.database import Tx
-from graph.service import Service
+from graph.service import SENIOR, Service, may_approve
 from onboarding import faults
 from onboarding.case import CaseRecord, CaseView
 from onboarding.decision import Decision
-from onboarding.errors import AlreadyDecided, CaseChanged, LinkExpired, LinkUnknown
+from onboarding.errors import AlreadyDecided, CaseChanged, InvalidDecision, LinkExpired, LinkUnknown
 
 
 class LinkView(NamedTuple):
@@ -36,12 +38,13 @@ async def look(service: Service, token: str) -> LinkView:
 async def use(service: Service, token: str, *, reason_codes: list[str], comment: str | None) -> CaseView:
     """Decide as the link says, in one transaction with its use; a second use finds the standing decision.
 
-    Raises LinkUnknown, LinkExpired, AlreadyDecided, CaseChanged, FourEyes.
+    Raises LinkUnknown, LinkExpired, AlreadyDecided, CaseChanged, FourEyes, Forbidden, InvalidDecision.
     """
 
     def record(tx: Tx) -> CaseView:
         link, review = _live(tx, token)
-        decision = Decision(action=link.action, reason_codes=reason_codes, comment=comment)
+        decision = _decision(link.action, reason_codes, comment)
+        _may(tx, review, link)
         reviews.decide(tx, review, decision.action, actor=link.reviewer, channel="email", body=decision.to_json())
         return views.view(tx, cases.get(tx, review.case_id))
 
@@ -49,6 +52,20 @@ async def use(service: Service, token: str, *, reason_codes: list[str], comment:
     faults.point("decision.after_commit")
     service.nudge(view.id)
     return view
+
+
+def _decision(action: Any, reason_codes: list[str], comment: str | None) -> Decision:
+    try:
+        return Decision(action=action, reason_codes=reason_codes, comment=comment)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise InvalidDecision(f"{first['loc'][0]}: {first['msg']}") from error
+
+
+def _may(tx: Tx, review: reviews.Review, link: access.LinkRow) -> None:
+    """Whoever has a role is bound by it here too; an address that the operator listed without one is trusted."""
+    roles = access.roles_of(tx, link.reviewer) or SENIOR
+    may_approve(tx, review, link.action, link.reviewer, roles)
 
 
 def _live(tx: Tx, token: str) -> tuple[access.LinkRow, reviews.Review]:

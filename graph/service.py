@@ -1,7 +1,7 @@
 """The verbs: everything a face may ask for. Each is one transaction; the graph follows from what it recorded."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, Final, NamedTuple
 
 from checkpoints import audit, cases, reviews, views
@@ -12,10 +12,12 @@ from onboarding import faults
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
 from onboarding.decision import Decision
 from onboarding.door import make_part
-from onboarding.errors import CaseNotFound, Conflict, InvalidDecision, NotWaiting
+from onboarding.errors import CaseNotFound, Conflict, Forbidden, FourEyes, InvalidDecision, NotWaiting
 from onboarding.submission import Part, Submission
 
 WITHDRAWABLE: Final = frozenset({"received", "processing", "in_review", "awaiting_information"})
+SENIOR: Final = frozenset({"senior_reviewer", "admin"})
+"""Roles that may give a second approval."""
 PAGE: Final = 50
 Nudge = Callable[[str], None]
 
@@ -81,10 +83,10 @@ class Service:
         """Newest first, and where the next page starts. ``q``: words of the name, the reference, or the id."""
 
         def look(tx: Tx) -> tuple[list[CaseView], int | None]:
-            found = None if not q else cases.search(tx, q, self.context.lookup.terms(q))
+            found = None if not q else cases.search(q, self.context.lookup.terms(q))
             rows = cases.listed(tx, filters=filters, found=found, before=before, limit=limit + 1)
             after = rows[limit - 1].seq if len(rows) > limit else None
-            return [views.view(tx, row) for row in rows[:limit]], after
+            return [views.listed(tx, row) for row in rows[:limit]], after
 
         return await self.context.db.read(look)
 
@@ -102,13 +104,14 @@ class Service:
     ) -> CaseView:
         """Record a decision on the waiting review. Durable when this returns; the same again changes nothing.
 
-        Raises CaseNotFound, NotWaiting, AlreadyDecided, CaseChanged, FourEyes, InvalidDecision.
+        Raises CaseNotFound, NotWaiting, AlreadyDecided, CaseChanged, FourEyes, Forbidden, InvalidDecision.
         """
 
         def record(tx: Tx) -> CaseView:
             row = cases.get(tx, case_id)
             review = _review(tx, row, review_id)
             _allowed(review, decision)
+            may_approve(tx, review, decision.action, actor.name, {actor.role})
             _record(tx, row, review, decision, actor, channel)
             return views.view(tx, cases.get(tx, case_id))
 
@@ -151,9 +154,11 @@ class Service:
                 return views.view(tx, row)
             if row.status not in WITHDRAWABLE:
                 raise Conflict(f"A case that is {row.status} cannot be withdrawn.")
+            review = reviews.waiting(tx, case_id)
+            if review is None and reviews.settled(tx, case_id, row.version):
+                raise Conflict("It was decided just now; this case cannot be withdrawn any more.")
             cases.withdraw(tx, case_id, actor.name)
             audit.append(tx, case_id, actor.name, "case.withdrawal_requested", {})
-            review = reviews.waiting(tx, case_id)
             if review is not None:
                 reviews.decide(tx, review, "withdrawn", actor=actor.name, channel="api", body={})
             return views.view(tx, cases.get(tx, case_id))
@@ -199,6 +204,19 @@ def _allowed(review: reviews.Review, decision: Decision) -> None:
         raise InvalidDecision("corrections: they go with action approve.", field="corrections")
     if decision.request and decision.action != "request_information":
         raise InvalidDecision("request: it goes with action request_information.", field="request")
+
+
+def may_approve(tx: Tx, review: reviews.Review, action: str, name: str, roles: Set[str]) -> None:
+    """The rule of the second approval: another person than the first, and a senior one. Raises FourEyes, Forbidden.
+
+    What was decided already is for the record to answer, so it is not judged here again.
+    """
+    if (review.stage, action) != ("second_review", "approve") or reviews.decision_on(tx, review.id) is not None:
+        return
+    if reviews.approved_by(tx, review.case_id, review.version, name):
+        raise FourEyes()
+    if not roles & SENIOR:
+        raise Forbidden("A second approval takes the role senior_reviewer.")
 
 
 def _record(tx: Tx, case: Any, review: reviews.Review, decision: Decision, actor: Actor, channel: Channel) -> None:

@@ -1,13 +1,14 @@
 """The door: bytes from outside become parts, or a clear error that names what is wrong. Nothing is stored before."""
 
 import base64
-import csv
-import io
+import codecs
 import json
+import re
 import unicodedata
-from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NamedTuple
+from email import message_from_bytes
+from email.errors import MessageError
+from typing import Any, Final
 
 from pydantic import JsonValue
 
@@ -17,8 +18,7 @@ from onboarding.submission import Part, PartFormat
 
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 50_000
-MAX_ROWS: Final = 1_000
-DELIMITERS: Final = ",;\t|"
+MAX_MAIL_PARTS: Final = 50
 MEDIA: Final[dict[str, PartFormat]] = {
     "application/json": "json",
     "text/plain": "text",
@@ -28,6 +28,11 @@ MEDIA: Final[dict[str, PartFormat]] = {
     "image/png": "image",
     "image/jpeg": "image",
 }
+_CHARSETS: Final = re.compile(
+    r"utf-8|utf-8-sig|utf-16(?:-[lb]e)?|utf-32(?:-[lb]e)?|ascii|iso8859-\d+|cp(?:125\d|437|85\d|866|874|932|949|950)|"
+    r"koi8-[rtu]|mac-(?:roman|latin2|cyrillic|greek|turkish)|shift_jis(?:_2004|x0213)?|euc_(?:jp|kr|jis_2004)|"
+    r"iso2022_(?:jp(?:_\w+)?|kr)|gb2312|gbk|gb18030|big5(?:hkscs)?|johab|tis-620|hz"
+)
 
 
 class MalformedInput(BadInput):
@@ -36,27 +41,45 @@ class MalformedInput(BadInput):
     code = "malformed_input"
 
 
-class Row(NamedTuple):
-    """One row of a CSV: its number from 1 (the header not counted), and its part or why it cannot be read."""
-
-    number: int
-    part: Part | None
-    problem: str | None
-
-
 def decode(body: bytes, charset: str | None = None) -> str:
     """Text from bytes. Raises MalformedInput naming the first bad byte, BadInput for NUL characters."""
     try:
-        text = body.decode(charset or "utf-8")
+        text = body.decode(_codec(charset))
     except UnicodeDecodeError as error:
         raise MalformedInput(f"The body is not valid {charset or 'UTF-8'} at byte {error.start}.") from error
-    except LookupError as error:
-        raise MalformedInput(f"The charset {charset!r} is not known.") from error
     if "\x00" in text:
         raise BadInput("The body contains a NUL character.")
     if not text.strip():
         raise BadInput("The body is empty.")
     return text
+
+
+def _codec(charset: str | None) -> str:
+    """The codec of a charset that people write in. Python knows more: some are slow, some make half characters."""
+    try:
+        name = codecs.lookup(charset or "utf-8").name
+    except (LookupError, ValueError):
+        name = ""
+    if not _CHARSETS.fullmatch(name):
+        raise MalformedInput(f"The charset {(charset or '')[:40]!r} is not known.")
+    return name
+
+
+def mail_text(body: bytes, charset: str | None = None) -> str:
+    """A raw mail as text. What is no UTF-8 is written anew by each part's own charset: a mail may mix them.
+
+    Raises MalformedInput, BadInput.
+    """
+    try:
+        return decode(body, charset)
+    except MalformedInput:
+        if body.lower().count(b"boundary=") > MAX_MAIL_PARTS:
+            raise
+        try:
+            text = message_from_bytes(body).as_string()
+        except (MessageError, RecursionError, ValueError, LookupError) as error:
+            raise MalformedInput("The mail is neither UTF-8 nor in the charset it names.") from error
+        return decode(text.encode("utf-8", "replace"))
 
 
 def json_value(body: bytes) -> JsonValue:
@@ -138,6 +161,8 @@ def application_part(body: bytes, media_type: str, charset: str | None = None) -
         if not isinstance(value, dict | list) or not value:
             raise BadInput("The application must be a JSON object, or a list of labelled values.")
         return make_part(value, "json", media_type=media_type)
+    if media_type == "message/rfc822":
+        return make_part(mail_text(body, charset), "text", media_type=media_type)
     return make_part(decode(body, charset), MEDIA.get(media_type, "text"), media_type=media_type)
 
 
@@ -159,46 +184,15 @@ def document_part(name: str, body: bytes, media_type: str) -> Part:
     format_ = MEDIA.get(media_type)
     clean = "".join(char for char in name if unicodedata.category(char)[0] != "C")[:100] or "unnamed"
     if format_ is None:
-        raise BadInput(f"The document {clean!r} is of a kind that cannot be read ({media_type[:80]}).", field="documents")
+        raise BadInput(
+            f"The document {clean!r} is of a kind that cannot be read ({media_type[:80]}).", field="documents"
+        )
     source = f"document:{clean}"
     if format_ in ("pdf", "image"):
         content = base64.b64encode(body).decode("ascii")
         return make_part(content, format_, source=source, kind="document", media_type=media_type)
-    value = json_value(body) if format_ == "json" else decode(body)
+    if format_ == "json":
+        value = json_value(body)
+    else:
+        value = mail_text(body) if media_type == "message/rfc822" else decode(body)
     return make_part(value, format_, source=source, kind="document", media_type=media_type)
-
-
-def csv_rows(text: str) -> list[Row]:
-    """One part per data row, each with the header line above it. A bad row is reported, the others are read.
-
-    Raises BadInput when there is no header or no row at all.
-    """
-    lines = text.removeprefix("\ufeff")
-    first = lines.lstrip("\r\n").split("\n", 1)[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter, strict=True)
-    header: list[str] = []
-    rows: list[Row] = []
-    try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not header:
-                header = cells
-            elif len(rows) >= MAX_ROWS:
-                raise BadInput(f"The CSV has more than {MAX_ROWS} rows; send it in pieces.")
-            else:
-                rows.append(_row(len(rows) + 1, header, cells, delimiter))
-    except csv.Error as error:
-        rows.append(Row(len(rows) + 1, None, f"not valid CSV from line {reader.line_num} on: {error}"))
-    if not rows:
-        raise BadInput("The CSV has no data row under its header.")
-    return rows
-
-
-def _row(number: int, header: Sequence[str], cells: Sequence[str], delimiter: str) -> Row:
-    if len(cells) != len(header):
-        return Row(number, None, f"has {len(cells)} cells where the header has {len(header)}")
-    out = io.StringIO(newline="")
-    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows([header, cells])
-    return Row(number, make_part(out.getvalue(), "csv", media_type="text/csv"), None)

@@ -29,7 +29,8 @@ class Settings(Value):
     public_url: str = Field(default="http://127.0.0.1:8000", description="Where people reach this service, for links.")
     secret_key: str | None = Field(default=None, description="Signs links and look-ups; default: made once and kept.")
     encryption_key: str | None = Field(
-        default=None, description="Key ids and base64 keys (`id:key,id:key`, first is current) that seal what is stored."
+        default=None,
+        description="Key ids and base64 keys (`id:key,id:key`, first is current) that seal what is stored.",
     )
     svc1_url: str | None = Field(default=None, description="Base URL of SVC1; default: the built-in sandbox.")
     svc2_url: str | None = Field(default=None, description="Base URL of SVC2; default: the built-in sandbox.")

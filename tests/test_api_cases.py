@@ -1,0 +1,447 @@
+"""The contract's table, line by line: submit, list, read, withdraw, and who may."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+NEVER = "00000000-0000-4000-8000-000000000000"
+
+
+def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
+    """Every error has one shape."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert (body["status"], body["code"]) == (status, code), body
+    assert body["title"]
+    assert body["type"]
+    return body
+
+
+# submitting
+
+
+def test_a_submission_is_answered_202_with_the_case_and_where_it_is(house):
+    answer = house.backend.post("/v1/cases", json=house.application())
+    case = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/v1/cases/{case['id']}" == case["links"]["self"]
+    assert case["status"] in ("received", "processing")
+    assert (case["application_version"], case["review"], case["decisions"], case["activations"]) == (1, None, [], [])
+    assert house.rows("SELECT count(*) FROM submissions WHERE case_id = ?", case["id"])[0][0] == 1
+
+
+def test_a_case_carries_every_field_of_the_contract(house):
+    case = house.case()
+    contract = (
+        "id status submitted_at updated_at external_ref application_version application provenance findings missing "
+        "recommendation risk summary model review decisions activations links"
+    )
+    assert set(contract.split()) <= set(case)
+    assert set(case["review"]) >= {"id", "stage", "round", "allowed_actions", "due_at", "assignee"}
+    assert set(case["model"]) >= {"name", "calls", "input_tokens", "output_tokens", "cost"}
+    assert set(case["links"]) >= {"self", "events", "console"}
+    assert case["review"]["allowed_actions"] == ["approve", "reject", "request_information"]
+
+
+@pytest.mark.parametrize(
+    "kind, body",
+    [
+        ("application/json", b'{"legal_name": "Plain Ltd", "country": "GB"}'),
+        ("application/json; charset=utf-8", b'{"legal_name": "Charset Ltd"}'),
+        ("application/json", b'[{"question": "Company name", "answer": "Listed Ltd"}]'),
+        ("text/plain", b"We are Text Ltd of Leeds."),
+        ("text/plain; charset=windows-1252", "Gasthof M\u00fcller GmbH".encode("cp1252")),
+        ("text/csv", b"legal_name,country\nCsv Ltd,GB\n"),
+        ("message/rfc822", b"From: a@example.com\nSubject: hi\n\nWe are Mail Ltd."),
+    ],
+)
+def test_every_kind_of_body_makes_a_case(house, kind, body):
+    answer = house.backend.post("/v1/cases", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == 202, answer.text
+    assert house.rest(answer.json()["id"])["status"] == "in_review"
+
+
+def test_a_form_carries_an_application_and_documents(house):
+    files = [
+        ("application", ("a.json", json.dumps(house.application()), "application/json")),
+        ("documents", ("deed.txt", b"Deed of Form Ltd", "text/plain")),
+        ("documents", ("scan.png", b"\x89PNG\r\n", "image/png")),
+    ]
+    answer = house.backend.post("/v1/cases", files=files)
+    assert answer.status_code == 202, answer.text
+    parts = house.events(answer.json()["id"])[0]["data"]["parts"]
+    assert [part["source"] for part in parts] == ["input", "document:deed.txt", "document:scan.png"]
+
+
+def test_a_csv_of_several_rows_makes_a_case_a_row_and_names_the_broken_one(house):
+    body = "legal_name,country\nOne Ltd,GB\nTwo Ltd,GB,extra\nThree Ltd,GB\n"
+    answer = house.backend.post("/v1/cases", content=body, headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 207
+    items = answer.json()["items"]
+    assert [(item["row"], item["status"], bool(item["case"])) for item in items] == [
+        (1, 202, True),
+        (2, 422, False),
+        (3, 202, True),
+    ]
+    assert "row 2" in items[1]["problem"]["detail"]
+    assert items[1]["problem"]["code"] == "bad_input"
+    for item in (items[0], items[2]):
+        assert house.rest(item["case"]["id"])["status"] == "in_review"
+
+
+def test_rows_that_are_all_broken_are_each_named(house):
+    answer = house.backend.post("/v1/cases", content="a,b\n1\n2\n", headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 207, answer.text
+    assert [item["status"] for item in answer.json()["items"]] == [422, 422]
+
+
+def test_a_stray_quote_costs_its_own_row_only(house):
+    body = 'legal_name,city\n"Open Ltd,Leeds\n"Bad"Ltd,Leeds\nFine Ltd,Leeds\n'
+    items = house.backend.post("/v1/cases", content=body, headers={"Content-Type": "text/csv"}).json()["items"]
+    assert [item["status"] for item in items] == [422, 422, 202]
+
+
+def test_the_reference_of_the_backend_comes_back_and_finds_the_case(house):
+    by_query = house.backend.post("/v1/cases", params={"external_ref": "ref-1"}, json=house.application()).json()
+    by_body = house.backend.post("/v1/cases", json=house.application(external_ref="ref-2")).json()
+    assert (by_query["external_ref"], by_body["external_ref"]) == ("ref-1", "ref-2")
+    found = house.backend.get("/v1/cases", params={"q": "ref-2"}).json()["items"]
+    assert [case["id"] for case in found] == [by_body["id"]]
+
+
+# idempotency
+
+
+def test_the_same_key_and_body_is_the_same_case_and_200(house):
+    body, headers = house.application(), {"Idempotency-Key": "same"}
+    first = house.backend.post("/v1/cases", json=body, headers=headers)
+    again = house.backend.post("/v1/cases", json=body, headers=headers)
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert first.json()["id"] == again.json()["id"]
+    assert again.headers["location"] == first.headers["location"]
+
+
+def test_the_same_key_with_another_body_or_type_is_refused(house):
+    headers = {"Idempotency-Key": "other-body"}
+    assert house.backend.post("/v1/cases", json={"legal_name": "A"}, headers=headers).status_code == 202
+    problem(house.backend.post("/v1/cases", json={"legal_name": "B"}, headers=headers), 422, "idempotency_key_reused")
+    as_text = headers | {"Content-Type": "text/plain"}
+    again = house.backend.post("/v1/cases", content=b'{"legal_name":"A"}', headers=as_text)
+    problem(again, 422, "idempotency_key_reused")
+
+
+def test_keys_belong_to_their_client(house):
+    headers, body = {"Idempotency-Key": "mine"}, house.application()
+    ids = {who.post("/v1/cases", json=body, headers=headers).json()["id"] for who in (house.backend, house.other)}
+    assert len(ids) == 2
+
+
+def test_a_key_covers_every_row_of_a_csv(house):
+    body = "legal_name,country\nRow One Ltd,GB\nRow Two Ltd,GB\n"
+    headers = {"Content-Type": "text/csv", "Idempotency-Key": "rows"}
+    answers = [house.backend.post("/v1/cases", content=body, headers=headers).json()["items"] for _ in range(2)]
+    ids = [[item["case"]["id"] for item in items] for items in answers]
+    assert ids[0] == ids[1]
+    assert [[item["status"] for item in items] for items in answers] == [[202, 202], [200, 200]]
+
+
+@pytest.mark.parametrize("at_once, key", [(20, "twenty"), (50, "fifty")])
+def test_the_same_submission_many_times_at_once_is_one_case(house, at_once, key):
+    body, headers = house.application(), {"Idempotency-Key": key}
+    with ThreadPoolExecutor(at_once) as pool:
+        send = [pool.submit(house.backend.post, "/v1/cases", json=body, headers=headers) for _ in range(at_once)]
+        answers = [future.result() for future in send]
+    assert sorted(answer.status_code for answer in answers) == [200] * (at_once - 1) + [202]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert house.rows("SELECT count(*) FROM idempotency WHERE key = ?", key)[0][0] == 1
+
+
+@pytest.mark.parametrize("key", ["", "k" * 201, "tab\tkey", "soft\u00adhyphen"])
+def test_a_key_nobody_could_mean_is_refused(house, key):
+    headers = {"Idempotency-Key": key.encode("latin-1")}
+    answer = house.backend.post("/v1/cases", json=house.application(), headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert "Idempotency-Key".casefold() in answer.json()["errors"][0]["field"].casefold()
+
+
+# reading
+
+
+def test_an_unknown_case_is_404_everywhere(house):
+    for call in ("", "/events", "/checkpoints"):
+        problem(house.backend.get(f"/v1/cases/{NEVER}{call}"), 404, "case_not_found")
+    problem(house.ann.post(f"/v1/cases/{NEVER}/decision", json={"action": "approve"}), 404, "case_not_found")
+    problem(house.backend.post(f"/v1/cases/{NEVER}/information", json={"answers": {"a": 1}}), 404, "case_not_found")
+    problem(house.backend.post(f"/v1/cases/{NEVER}/withdraw"), 404, "case_not_found")
+    problem(house.root.post(f"/v1/cases/{NEVER}/release"), 404, "case_not_found")
+
+
+@pytest.mark.parametrize("id_", ["x", "%00", "%ff", "a" * 5000, "..%2f..%2fetc", "'; DROP TABLE cases; --"])
+def test_a_strange_id_is_only_unknown(house, id_):
+    answer = house.backend.get(f"/v1/cases/{id_}")
+    assert answer.status_code == 404, answer.text
+
+
+def test_filters_find_what_they_name_and_nothing_else(house):
+    case, other = house.case(), house.case()
+    house.decide("ann", other, "reject")
+    house.rest(other["id"], "rejected")
+
+    def ids(**params: Any) -> set[str]:
+        answer = house.backend.get("/v1/cases", params=params | {"limit": 200})
+        assert answer.status_code == 200, answer.text
+        return {item["id"] for item in answer.json()["items"]}
+
+    assert case["id"] in ids(status="in_review")
+    assert other["id"] not in ids(status="in_review")
+    assert other["id"] in ids(status="rejected")
+    assert case["id"] in ids(recommendation="approve")
+    assert case["id"] not in ids(recommendation="reject")
+    assert ids(assignee="nobody@nowhere") == set()
+    assert ids(q=case["id"]) == {case["id"]}
+    assert ids(q=case["application"]["legal_name"].split()[0].upper()) == {case["id"]}
+    assert ids(q="no such words at all") == set()
+    assert case["id"] in ids(status="", q="", recommendation="", assignee="", cursor="")  # as the contract writes it
+
+
+def test_a_search_is_not_cut_off_before_it_is_paged(open_product_house):
+    from checkpoints import cases
+    from onboarding.submission import Submission
+
+    def many(tx, term):
+        for number in range(520):
+            cases.accept(
+                tx, f"many-{number}", Submission(version=1, parts=[]), client="t", external_ref=None, graph="1"
+            )
+            cases.index(tx, f"many-{number}", [term])
+            cases.finish(tx, f"many-{number}", 1)
+
+    with open_product_house() as own:
+        own.write(lambda tx: many(tx, own.term("zanzibar")))
+        seen: set[str] = set()
+        cursor = ""
+        while cursor is not None:
+            page = own.backend.get("/v1/cases", params={"q": "Zanzibar", "limit": 200, "cursor": cursor}).json()
+            seen |= {item["id"] for item in page["items"]}
+            cursor = page["next_cursor"]
+    assert seen == {f"many-{number}" for number in range(520)}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"status": "nonsense"},
+        {"recommendation": "maybe"},
+        {"limit": 0},
+        {"limit": 201},
+        {"limit": "x"},
+        {"cursor": "x"},
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(house, params):
+    answer = house.backend.get("/v1/cases", params=params)
+    assert problem(answer, 422, "invalid_request")["errors"][0]["field"] == next(iter(params))
+
+
+def test_paging_shows_every_case_once_while_new_ones_arrive(house):
+    before = [house.backend.post("/v1/cases", json=house.application()).json()["id"] for _ in range(7)]
+    seen: list[str] = []
+    cursor = None
+    while len(seen) < 7:
+        page = house.backend.get("/v1/cases", params={"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        house.backend.post("/v1/cases", json=house.application())
+    assert seen[:7] == before[::-1]
+
+
+def test_the_last_page_says_so(house):
+    page = house.backend.get("/v1/cases", params={"q": NEVER}).json()
+    assert page == {"items": [], "next_cursor": None}
+
+
+def test_a_record_that_was_tampered_with_hides_no_other_case(open_product_house):
+    import sqlite3
+
+    with open_product_house() as own:
+        good, bad = own.case()["id"], own.case()["id"]
+        with sqlite3.connect(own.data_dir / "onboard.db", timeout=10) as db:
+            db.execute("UPDATE cases SET document = x'00112233' WHERE id = ?", (bad,))
+        items = {item["id"]: item for item in own.backend.get("/v1/cases").json()["items"]}
+        assert items[good]["problem"] is None
+        assert items[bad]["problem"].startswith("tampered_record")
+        problem(own.backend.get(f"/v1/cases/{bad}"), 500, "tampered_record")
+
+
+# withdrawing
+
+
+def test_a_waiting_case_can_be_withdrawn_and_stays_so(house):
+    case = house.case()
+    assert house.backend.post(f"/v1/cases/{case['id']}/withdraw").status_code == 200
+    assert house.rest(case["id"])["status"] == "withdrawn"
+    assert house.backend.post(f"/v1/cases/{case['id']}/withdraw").status_code == 200
+    problem(house.decide("ann", case, "approve"), 409, "not_waiting")
+    assert house.sandbox(case["id"])["calls"] == []
+
+
+def test_a_case_that_awaits_information_can_be_withdrawn(house):
+    case = house.case()
+    house.decide("ann", case, "request_information", request=[{"path": "website", "text": "Which?"}])
+    house.rest(case["id"], "awaiting_information")
+    assert house.backend.post(f"/v1/cases/{case['id']}/withdraw").status_code == 200
+    assert house.rest(case["id"])["status"] == "withdrawn"
+
+
+def test_a_case_just_received_is_withdrawn_at_its_next_wait(house):
+    case = house.backend.post("/v1/cases", json=house.application()).json()
+    assert house.backend.post(f"/v1/cases/{case['id']}/withdraw").status_code == 200
+    assert house.rest(case["id"], "withdrawn")["activations"] == []
+
+
+@pytest.mark.parametrize("action, ending", [("approve", "active"), ("reject", "rejected")])
+def test_a_closed_case_cannot_be_withdrawn(house, action, ending):
+    case = house.case()
+    house.decide("ann", case, action)
+    house.rest(case["id"], ending)
+    problem(house.backend.post(f"/v1/cases/{case['id']}/withdraw"), 409, "conflict")
+
+
+def test_a_withdrawal_that_is_acknowledged_is_never_followed_by_activation(house):
+    """Right after the approval nothing waits any more: too late has to be said, not swallowed."""
+    outcomes = set()
+    for _ in range(10):
+        case = house.case()
+        assert house.decide("ann", case, "approve").status_code == 200
+        answer = house.backend.post(f"/v1/cases/{case['id']}/withdraw")
+        ended = house.rest(case["id"], "active", "withdrawn")["status"]
+        outcomes.add((answer.status_code, ended))
+    assert outcomes <= {(409, "active"), (200, "withdrawn")}
+
+
+def test_only_a_quarantined_case_can_be_released(house):
+    problem(house.root.post(f"/v1/cases/{house.case()['id']}/release"), 409, "conflict")
+
+
+# roles
+
+CALLS = {
+    "submit": ("POST", "/v1/cases"),
+    "list": ("GET", "/v1/cases"),
+    "read": ("GET", "/v1/cases/{id}"),
+    "events": ("GET", "/v1/cases/{id}/events"),
+    "checkpoints": ("GET", "/v1/cases/{id}/checkpoints"),
+    "decide": ("POST", "/v1/cases/{id}/decision"),
+    "inform": ("POST", "/v1/cases/{id}/information"),
+    "withdraw": ("POST", "/v1/cases/{id}/withdraw"),
+    "release": ("POST", "/v1/cases/{id}/release"),
+}
+ALL = {"backend", "ann", "sue", "root"}
+MAY = {
+    "submit": {"backend", "root"},
+    "inform": {"backend", "root"},
+    "withdraw": {"backend", "root"},
+    "decide": {"ann", "sue", "root"},
+    "release": {"root"},
+}
+
+
+@pytest.mark.parametrize("what", CALLS)
+def test_who_may_do_what(house, what):
+    method, path = CALLS[what]
+    path = path.format(id=NEVER)
+    problem(house.nobody.request(method, path), 401, "unauthorized")
+    for who in ALL:
+        answer = getattr(house, who).request(method, path)
+        if who in MAY.get(what, ALL):
+            assert answer.status_code not in (401, 403), (who, answer.text)
+        else:
+            problem(answer, 403, "forbidden")
+
+
+def test_no_body_is_read_before_it_is_known_who_sends_it(house):
+    for path in (f"/v1/cases/{NEVER}/decision", "/v1/cases"):
+        answer = house.nobody.post(path, content=b"{not json", headers={"Content-Type": "application/json"})
+        problem(answer, 401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer x",
+        "Basic eDp4",
+        "bearer",
+        "Bearer " + "x" * 5000,
+        b"Bearer \xff\xfe",
+        "Token {t}",
+    ],
+)
+def test_no_valid_token_is_401_and_says_how(house, header):
+    if isinstance(header, str):
+        header = header.format(t=house.tokens["root"])
+    answer = house.nobody.get("/v1/cases", headers={"Authorization": header})
+    problem(answer, 401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "api_key", "key", "authorization", "Authorization"])
+def test_a_token_in_the_query_string_opens_nothing(house, name):
+    problem(house.nobody.get("/v1/cases", params={name: house.tokens["root"]}), 401, "unauthorized")
+
+
+def test_a_revoked_token_ends_at_once(house):
+    from checkpoints import access
+
+    leaver = house.client(house.write(lambda tx: access.create_token(tx, "leaver", "reviewer")))
+    assert leaver.get("/v1/cases", params={"limit": 1}).status_code == 200
+    assert house.write(lambda tx: access.revoke(tx, "leaver")) == 1
+    problem(leaver.get("/v1/cases"), 401, "unauthorized")
+
+
+# the edges of the address space
+
+
+def test_what_does_not_exist_is_404_and_what_is_not_offered_405(house):
+    problem(house.root.get("/v2/cases"), 404, "not_found")
+    problem(house.root.get("/"), 404, "not_found")
+    case = house.case()["id"]
+    for method in ("PUT", "PATCH", "DELETE"):
+        answer = house.root.request(method, f"/v1/cases/{case}", json={"status": "active"})
+        problem(answer, 405, "method_not_allowed")
+        assert "GET" in answer.headers["allow"]
+
+
+def test_machines_that_watch_us_need_no_token(house):
+    assert house.nobody.get("/healthz").json() == {"status": "ok"}
+    assert house.nobody.get("/readyz").json() == {"status": "ready"}
+    assert house.nobody.head("/healthz").status_code == 200
+    assert "/v1/cases" in house.nobody.get("/openapi.json").json()["paths"]
+    page = house.nobody.get("/metrics")
+    assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
+    for name in (
+        "onboard_cases{",
+        "onboard_step_seconds",
+        "onboard_outbox_oldest_seconds",
+        "onboard_review_oldest_seconds",
+    ):
+        assert name in page.text
+
+
+def test_a_full_storage_refuses_with_503_and_takes_the_next(open_product_house):
+    def limit(tx, pages):
+        tx.conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar()
+
+    with open_product_house() as own:
+        own.case()
+        own.write(lambda tx: limit(tx, own.rows("PRAGMA page_count")[0][0]))
+        answer = own.backend.post("/v1/cases", json=own.application(business_description="x" * 200_000))
+        body = problem(answer, 503, "storage_unavailable")
+        assert "try again" in body["detail"]
+        assert answer.headers["retry-after"]
+        own.write(lambda tx: limit(tx, 10_000_000))
+        assert own.case()["status"] == "in_review"
