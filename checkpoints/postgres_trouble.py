@@ -1,10 +1,13 @@
-"""Which of PostgreSQL's troubles pass by themselves, and how long to wait for that."""
+"""Which of PostgreSQL's troubles pass by themselves, how long to wait for that, and who is still inside."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError, OperationalError
+
+from onboarding.errors import StorageUnavailable
 
 _PASSING: Final = {
     "40001",  # serialization failure
@@ -40,3 +43,33 @@ class Patience:
         time.sleep(self._next)
         self._next = min(self._next * 2, _LONGEST)
         return True
+
+
+class Guests:
+    """Counts who is inside; once closed nobody enters, and ``wait`` returns when the last has left."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._closed = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            if self._closed:
+                raise StorageUnavailable("The database is closed.")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def close(self) -> bool:
+        """False when it was closed before."""
+        with self._changed:
+            closed, self._closed = self._closed, True
+            return not closed
+
+    def wait(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._inside == 0)
