@@ -147,13 +147,13 @@ def decide(tx: Tx, review: Row[Any], action: str, *, actor: str, channel: Channe
 
 
 def _insert(tx: Tx, row: dict[str, Any]) -> bool:
-    """Insert unless this review has a decision, or (second review) this actor approved this version or submitted it."""
+    """Insert unless this review has a decision, or (second review) this actor approved this version before."""
     taken = exists().where(decisions.c.review_id == row["review_id"])
     approved_before = exists().where(
         decisions.c.case_id == row["case_id"],
         decisions.c.version == row["version"],
         decisions.c.action == "approve",
-        decisions.c.actor == row["actor"],
+        func.lower(decisions.c.actor) == row["actor"].lower(),
         literal(row["stage"]) == "second_review",
         literal(row["action"]) == "approve",
     )
@@ -171,6 +171,26 @@ def _again(standing: Row[Any], actor: str, fingerprint: str) -> bool:
     raise AlreadyDecided(decision=decision)
 
 
+def approved_by(tx: Tx, case_id: str, version: int, actor: str) -> bool:
+    """Whether this person, in whatever letter case the name was written, approved this version before."""
+    made = decisions_of(tx, case_id)
+    return any(
+        row.version == version and row.action == "approve" and row.actor.lower() == actor.lower() for row in made
+    )
+
+
+def settled(tx: Tx, case_id: str, version: int) -> bool:
+    """Whether this version was rejected or approved by all it takes: what follows is not to be stopped any more."""
+    for row in decisions_of(tx, case_id):
+        if row.version != version or row.stage not in ("review", "second_review"):
+            continue
+        review = find(tx, row.review_id)
+        last = row.stage == "second_review" or review is None or not review.second_required
+        if row.action == "reject" or (row.action == "approve" and last):
+            return True
+    return False
+
+
 def approved_record(tx: Tx, case_id: str, version: int) -> tuple[CaseRecord, str] | None:
     """The gate: the record that the recorded decisions approve, and its hash; None when they do not suffice.
 
@@ -185,7 +205,7 @@ def approved_record(tx: Tx, case_id: str, version: int) -> tuple[CaseRecord, str
     if review is None or review.shown_hash != first[-1].shown_hash:
         return None
     second = [row for row in made if row.stage == "second_review" and row.shown_hash == review.shown_hash]
-    if review.second_required and not any(row.actor != first[-1].actor for row in second):
+    if review.second_required and not any(row.actor.lower() != first[-1].actor.lower() for row in second):
         return None
     document = shown(tx, review)
     if digest(document) != review.shown_hash:
