@@ -1,5 +1,6 @@
 """The labelled part of a text → candidates: each value cut to its field, people's phrases taken apart, claims made."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -16,6 +17,7 @@ from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_people import Person, read_people
 from onboarding.reading.threads import Answer
 
+_GERMAN: Final = re.compile(r"HR\s?[AB][\s:]{0,2}(?:Nr\.?\s?)?\d")
 _LONGEST_NAME: Final = 12
 _LONGEST_LABELLED: Final = 3000
 
@@ -27,6 +29,8 @@ class FormReader:
         self.page = page
         self.collector = Collector(source)
         self.where = where
+        self.last = ""
+        """The place of the pair before: a bare "share" belongs to the person it follows."""
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -45,11 +49,13 @@ class FormReader:
                 self._phrase(pair, found[done - 1].end)
             else:
                 self._pair(pair, spot)
+            bare = isinstance(pair.path[-1], str) and read_label(pair.path[-1]).has("pct", "roles")
+            self.last = self.last if spot.path is None and bare else spot.path or ""
         for answer in answers:
             self._answer(answer)
 
     def _pair(self, pair: Pair, spot: Place) -> None:
-        if self._is_sentence(pair, spot):
+        if self._is_sentence(pair, spot) or self._is_german_register(pair, spot) or self._is_detail(pair, spot):
             return
         start, end = cut(self.page, spot.path, pair.start, pair.end)
         value = self.page.text[start:end]
@@ -61,8 +67,31 @@ class FormReader:
         self.page.claim(start, end)
         self.collector.add(pair.path, value.strip(), self.where(start))
 
+    def _is_german_register(self, pair: Pair, spot: Place) -> bool:
+        """ "Registergericht: Amtsgericht Köln, HRB 999002" is a number with its court: prose reads both at once."""
+        text = self.page.plain[pair.start : pair.end]
+        return spot.path in ("registration_court", "registration", None) and _GERMAN.search(text) is not None
+
+    def _is_detail(self, pair: Pair, spot: Place) -> bool:
+        """A share or an office right below a person, with no word of whose it is."""
+        label = read_label(str(pair.path[-1])) if isinstance(pair.path[-1], str) else None
+        if spot.path is not None or label is None or not self.last.startswith("persons[]"):
+            return False
+        field = "ownership_pct" if label.has("pct") else "roles" if label.has("roles", "~title") else None
+        start, end = cut(self.page, f"persons[].{field}", pair.start, pair.end)
+        value = self.page.text[start:end]
+        if field is None or (field == "ownership_pct" and not any(map(str.isdigit, value))):
+            return False
+        self.page.claim(start, end)
+        self.collector.detail(field, value, self.where(start), str(pair.path[-1]))
+        return True
+
     def _composite(self, start: int, end: int) -> bool:
         """ "Account: bank code 1100, branch 000, no. 0001234": numbers with their own names inside one value."""
+        text = self.page.plain[start:end]
+        if text.isdigit() and len(text) in (3, 4):
+            self.collector.emit("bank.bank_code", text, self.where(start), "bank")
+            return True
         marks = read_marks(Page(self.page.text[start:end]))
         for mark in marks:
             self.page.claim(start + mark.start, start + mark.end)
@@ -107,22 +136,24 @@ class FormReader:
             if not people.links:
                 self._pair(pair, _spot(pair))
             return
-        self.page.claim(pair.start, end)
         for number, person in enumerate(people.persons):
             path: tuple[Key, ...] = (*pair.path, number) if len(people.persons) > 1 else pair.path
             self._person(path, person, pair, len(lead))
 
     def _person(self, path: tuple[Key, ...], person: Person, pair: Pair, lead: int) -> None:
-        self.collector.add(path, person.name, self.where(pair.start + max(person.start - lead, 0)))
+        start = pair.start + max(person.start - lead, 0)
+        self.page.claim(start, start + len(person.name))
+        self.collector.add(path, person.name, self.where(start))
         for field, raw, at, label in person.details:
-            self.collector.detail(field, raw, self.where(pair.start + max(at - lead, 0)), label)
+            start = pair.start + max(at - lead, 0)
+            if at >= lead and field != "roles":
+                self.page.claim(start, start + len(raw))
+            self.collector.detail(field, raw, self.where(start), label)
 
     def _answer(self, answer: Answer) -> None:
         """What stands under a quoted question that asks for one thing."""
         question = answer.question.strip(" ?:*-0123456789.)")
-        asked = [segment for segment in read_label(question).segments]
-        spot = place((question,))
-        if not asked or spot.path is None or not self.page.is_free(answer.start, answer.end):
+        if place((question,)).path is None or not self.page.is_free(answer.start, answer.end):
             return
         self._pair_or_phrase(Pair((question,), answer.start, answer.end, True))
 

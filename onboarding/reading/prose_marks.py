@@ -19,10 +19,11 @@ _IDS: Final = (
     "pan abn bn rfc account_number clabe bank_code branch_code routing_number mcc"
 ).split()
 _SHAPED: Final = {"phone": ("phone",), "iban": ("iban",), "email": ("email",), "website": ("url",)}
+_BANK: Final = ("account_number", "bank_code", "branch_code", "routing_number")
 _OTHERS: Final = ("fax", "bic", "lei", "duns", "rea", "corp_reg_kr", "national_id", "passport_number", "other")
 _VALUE: Final = re.compile(
     r"[A-Z0-9]{2}\.?[A-Z0-9]{3}\.?[A-Z0-9]{3}/[A-Z0-9]{4}-?\d{2}(?!\w)|(?:[A-Z]{1,4}[ ./-]{0,2})?[A-Z0-9Ñ&]{0,12}\d[A-Z0-9]{0,20}(?:[ ./-]{1,2}[A-Z0-9]{0,8}\d[A-Z0-9]{0,8}){0,6}"
-    r"(?:[./-][A-Z0-9]{1,4}(?![a-z]))?(?: ?(?:MWST|TVA|IVA|(?<=\d )[a-z](?=[\s,.;)]|$)))?"
+    r"(?:[./-][A-Z0-9]{1,4}(?![a-z]))?(?: ?(?:MWST|TVA|IVA))?"
 )
 _GAP: Final = re.compile(
     r"[\s:.#°º()\u3000-]{0,4}(?:(?:is|ist|est|è|es|é|to|är|lautet|of the company|number|nummer|numer|numéro|número|numero|n[ro°º]?|du siège|de la société"
@@ -48,6 +49,7 @@ def _phrases() -> Phrases:
     words = load_words("labels")
     wanted = [*_IDS, *_SHAPED, *_OTHERS]
     vocabulary = {concept: [w for w in words.get(concept, ()) if len(w) > 1 and not w.isdigit()] for concept in wanted}
+    vocabulary["bank_code"] += ["banco", "bank no", "bank number"]
     vocabulary["account_number"] += ["普通", "当座"]
     vocabulary["phone"] += ["cell", "my cell", "call me on", "call us on", "call", "ring", "call me", "call us", "reach me on", "ring me on", "phone us on", "unter der nummer"]
     return Phrases(vocabulary)
@@ -87,8 +89,7 @@ def _named(page: Page, cue: Cue) -> Found | None:
     value = _VALUE.match(page.plain, start)
     if value is None or not page.is_free(*value.span()) or not _is_number(value.group(), cue.concept):
         return None
-    spot = place((label,))
-    path = {"account_number": "bank.account_number"}.get(cue.concept, spot.path) if label in ("普通", "当座") else spot.path
+    path = f"bank.{cue.concept}" if cue.concept in _BANK else place((label,)).path
     if path is None or path.startswith("persons"):
         return None
     return Found(path, *value.span(), page.text[slice(*value.span())].strip(), label, 0.9)

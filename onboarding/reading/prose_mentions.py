@@ -126,8 +126,13 @@ def _mention(page: Page, run: list[re.Match[str]]) -> Iterator[Mention]:
         return
     start, end = run[0].start(), run[-1].end()
     end -= page.plain[end - 1] == "."
-    if page.is_free(start, end) and country_code(page.text[start:end]) is None:
+    if page.is_free(start, end) and not _is_country(page.text[start:end]):
         yield Mention(start, end, page.text[start:end])
+
+
+def _is_country(text: str) -> bool:
+    """ "United Kingdom" is no person; "Elena Greco" is one, though "greco" means Greek."""
+    return country_code(text) is not None and not any(country_code(word) for word in text.split() if len(word) > 3)
 
 
 def _eastern(page: Page) -> Iterator[Mention]:

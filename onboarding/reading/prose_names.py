@@ -120,6 +120,9 @@ def _wrapped(page: Page, offset: int) -> bool:
 
 def _belongs(word: str, before: str, taken: int) -> bool:
     bare = word.strip(".'\"")
+    joins = flat(bare) in _JOINERS and taken > 0 and before[:1].isupper() and flat(before) not in _before()
+    if joins and bare != "I":
+        return True
     if flat(bare) in _before() or word.endswith((".", "!")) and len(bare) > 3:
         return bare.isupper() and flat(bare) not in {"i", "re"} and len(bare) > 2 and not word.endswith(".")
     if not bare or bare[0].isupper() or bare[0].isdigit() or bare in {"&", "+"}:

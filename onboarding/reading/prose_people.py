@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from onboarding.reading.cues import Cue
+from onboarding.reading.people import role_kinds
 from onboarding.reading.prose_events import Event, events
 from onboarding.reading.prose_mentions import Mention, names
 from onboarding.reading.prose_names import Company, companies
@@ -103,7 +104,7 @@ def _entities(page: Page, merchant: Company | None) -> list[Mention]:
 def _targets(
     page: Page, start: int, end: int, here: list[Mention], last: Mention | None, owners: bool
 ) -> Iterable[tuple[Event, Mention]]:
-    said = events(page, start, end, owners=owners)
+    said = [e for e in events(page, start, end, owners=owners) if not any(m.start <= e.start < m.end for m in here)]
     shares = [event for event in said if event.field == "ownership_pct"]
     people = [m for m in here if not m.speaker or len(here) < 3 or m is here[0]]
     spread = _spread(page, start, end, shares, people)
@@ -244,6 +245,8 @@ def _details(said: list[Event]) -> tuple[tuple[str, Any, int, str], ...]:
     offices = [event for event in said if event.field in ("roles", "owner")]
     if offices:
         raw = ", ".join(dict.fromkeys(event.raw for event in offices))
+        if any(event.field == "roles" for event in offices) and not role_kinds(raw) - {"owner", "sole_owner"}:
+            raw = f"{raw} (director)"  # an inflected word that the vocabulary of offices does not have
         found["roles"] = ("roles", raw, offices[0].start, offices[0].label)
     return tuple(found.values())
 

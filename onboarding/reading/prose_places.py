@@ -33,6 +33,7 @@ _EASTERN: Final = re.compile(
     r"|[\u4e00-\u9fff]{2,3}[都道府県][\u4e00-\u9fff々]{1,8}[市区郡町村][^\n、。;；:：（(\s]{1,40}"
     r"|(?:\(?\d{5}\)?\s)?(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주)[가-힣]{0,6}\s[가-힣]{1,8}[시군구]\s[^\n.,;:은는이가]{2,60}?\d{1,5}(?:-\d{1,4})?(?:번지|호|층)?(?:,? ?[가-힣\d]{1,10}(?:층|호))?(?:\s?\(\d{5}\)|\s\d{5}(?!\d))?"
 )
+_CODE_WORDS: Final = re.compile(r"\b(?:CEP|C\.?P\.?|PLZ|postcode|post code|zip(?: code)?|eircode|CAP|kod pocztowy)[: ]+(?=[A-Z0-9])", re.I)
 _LONGEST: Final = 120
 _AFTER: Final = re.compile(rf",? {{0,2}}(?:\(?[A-Z]{{2}}\)?(?![\w])|{_CITY})")
 _HOME: Final = ("living",)
@@ -58,7 +59,8 @@ def read_address(page: Page) -> list[Found]:
     if best is None:
         return []
     page.claim(best.start, best.end)
-    return [Found("address", best.start, best.end, page.text[best.start : best.end], "address", best.sure)]
+    raw = _CODE_WORDS.sub("", page.text[best.start : best.end])
+    return [Found("address", best.start, best.end, raw, "address", best.sure)]
 
 
 def _eastern(page: Page) -> Iterator[Place]:

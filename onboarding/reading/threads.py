@@ -224,9 +224,9 @@ def _answers(body: list[_Line], base: int) -> list[Answer]:
     for line in [*body, _Line(body[-1].start + 1 if body else 0, base + 1, "", 0)]:
         if line.depth > base:
             if start >= 0:
-                answers.append(Answer(" ".join(question), start, end))
+                answers.append(Answer(question[-1], start, end))
                 question, start = [], -1
-            question = [*question[-3:], line.text.strip()] if line.text.strip() else []
+            question = [*question, line.text.strip()] if line.text.strip() else question
         elif line.text.strip() and question:
             start = line.start + line.indent if start < 0 else start
             end = line.start + line.indent + len(line.text)
