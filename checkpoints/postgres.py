@@ -43,8 +43,8 @@ class PostgresDatabase:
         self._posted: set[Future[None]] = set()
         self._listeners: list[Listener] = []
         self._guests = Guests()
-        self._writing = Lane("state-write", self._engine, self.codec, patience, self._counted)
-        self._looking = Lane("state-read", self._engine, self.codec, patience)
+        self._writing = Lane("state-write", self._engine, lambda: self.codec, patience, self._counted)
+        self._looking = Lane("state-read", self._engine, lambda: self.codec, patience)
 
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` and return its result once it is committed, after all that was posted before.

@@ -22,7 +22,12 @@ class Lane:
     """Runs sinks over a queue. A sink must bear being run again on the same jobs after a lost connection."""
 
     def __init__(
-        self, name: str, engine: Engine, codec: Codec, patience: float, done: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        engine: Engine,
+        codec: Callable[[], Codec],
+        patience: float,
+        done: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._codec = codec
@@ -59,7 +64,7 @@ class Lane:
         patience = Patience(self._patience)
         while jobs:
             try:
-                sink.write(Tx(self._connection(), self._codec, datetime.now(UTC)), jobs)
+                sink.write(Tx(self._connection(), self._codec(), datetime.now(UTC)), jobs)
                 sink.committed()
                 self._done()
                 return
