@@ -199,6 +199,30 @@ match_order = Table(
 )
 """Who was known first: of two applications that look alike the later one is told, however often either runs."""
 
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("case_id", String, ForeignKey("cases.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("step", String, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("request_hash", String, nullable=False),
+    Column("prompt_id", String, nullable=False),
+    Column("prompt_version", String, nullable=False),
+    Column("prompt_hash", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("cost", String, nullable=False),
+    Column("latency_ms", Integer, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", String, nullable=False),
+)
+"""Every call to a model; ``number`` counts the case's calls, ``sequence`` those of one step."""
+Index("recordings_by_request", recordings.c.case_id, recordings.c.request_hash)
+
 audit = Table(
     "audit",
     metadata,

@@ -42,6 +42,8 @@ class Validation(Value):
     findings: list[Finding] = Field(default_factory=list)
     missing: list[str] = Field(default_factory=list)
     screening: list[ScreeningHit] = Field(default_factory=list)
+    ungrounded: int = 0
+    """Claims of the model that no source bears out: dropped."""
 
 
 class Recommendation(Value):
@@ -80,6 +82,16 @@ class ModelUse(Value):
     input_tokens: int = 0
     output_tokens: int = 0
     cost: str = "0"
+    ungrounded: int = 0
+    """What it said without ground, and was dropped."""
+
+
+class Drafts(Value):
+    """Texts a model wrote from the case record, for a person to use or not. ``author`` is ``model:<prompt>@<version>``."""
+
+    author: str
+    summary: str | None = None
+    letter: str | None = None
 
 
 class Assessment(Value):
@@ -89,3 +101,7 @@ class Assessment(Value):
     risk: Risk
     summary: str
     requirements: list[Requirement] = Field(default_factory=list)
+    drafts: Drafts | None = None
+    findings: list[Finding] = Field(default_factory=list)
+    """Only what judging itself raises: MODEL_FAILED when the drafts could not be had."""
+    ungrounded: int = 0

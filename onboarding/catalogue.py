@@ -70,6 +70,9 @@ CATALOGUE: Final[dict[str, CodeEntry]] = {
     "FIELD_CONFLICT": CodeEntry(
         "warning", "Two sources of this application state different values for one field.", "ours"
     ),
+    "FIELD_READ_BY_MODEL": CodeEntry(
+        "warning", "Only the model read a required field, so a person compares it with its quote.", "ours"
+    ),
     "MODEL_FAILED": CodeEntry(
         "warning", "A configured model did not answer, so a person has to look where it would have.", "ours"
     ),
@@ -132,4 +135,5 @@ CATALOGUE: Final[dict[str, CodeEntry]] = {
     ),
     "PROHIBITED_COUNTRY": CodeEntry("critical", "The country of incorporation is one we never serve.", "policy 2.1"),
 }
-"""Policy section 2.1, plus two of ours that only real conflicts and failures raise: FIELD_CONFLICT and MODEL_FAILED."""
+"""Policy section 2.1, plus three of ours: FIELD_CONFLICT for real conflicts, and two that only a configured model can
+raise, FIELD_READ_BY_MODEL and MODEL_FAILED."""

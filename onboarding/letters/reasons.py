@@ -49,6 +49,7 @@ SENTENCE_OF: Final[dict[str, str]] = {
     "DELIVERY_DELAY_RISK": "The time between payment and delivery is longer than we can support.",
     "TEXT_OVERSIZE": READABLE,
     "FIELD_CONFLICT": DETAILS,
+    "FIELD_READ_BY_MODEL": GENERAL,
     "MODEL_FAILED": GENERAL,
     # high
     "REG_NUMBER_CHECKSUM_FAILED": IDENTIFIERS,
