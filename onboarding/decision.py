@@ -1,6 +1,6 @@
 """A decision, as a person gives it, and the pure rules that say who may give which."""
 
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import Field, JsonValue
 
@@ -10,6 +10,10 @@ from onboarding.model import Value
 
 BINDING_CORRECTIONS: Final = ("bank", "persons", "ownership")
 """A correction of where the money goes or who owns the merchant needs a second person."""
+
+
+ReasonCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9_:.\[\]-]{1,200}$")]
+"""A finding's code, ``MISSING:<path>``, or a code of the reviewer's own: no prose, it stands in the audit trail."""
 
 
 class RequestItem(Value):
@@ -23,7 +27,7 @@ class Decision(Value):
     """What was decided on one review. ``corrections`` are ``{path: value}`` and make the next application version."""
 
     action: Action
-    reason_codes: list[str] = Field(default_factory=list, max_length=20)
+    reason_codes: list[ReasonCode] = Field(default_factory=list, max_length=20)
     comment: str | None = Field(default=None, max_length=5000)
     corrections: dict[str, JsonValue] = Field(default_factory=dict, max_length=100)
     request: list[RequestItem] = Field(default_factory=list, max_length=50)

@@ -1,0 +1,317 @@
+"""Decisions over the API: who, when, once; corrections, requests, amendments. The review waits until one stands."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+DOB = "persons[0].dob"
+
+
+def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["code"] == code, body
+    return body
+
+
+def made(house: Any, case_id: str) -> list[tuple[str, str]]:
+    return [
+        (row["stage"], row["action"])
+        for row in house.rows("SELECT stage, action FROM decisions WHERE case_id = ? ORDER BY at", case_id)
+    ]
+
+
+def test_an_approval_leads_to_both_services_and_a_rejection_to_none(house):
+    yes, no = house.case(), house.case()
+    answer = house.decide("ann", yes, "approve", comment="Looks good")
+    assert answer.status_code == 200
+    assert answer.json()["decisions"][0] | {"at": None} == {
+        "review_id": yes["review"]["id"], "stage": "review", "action": "approve", "actor": "ann", "channel": "api",
+        "reason_codes": [], "comment": "Looks good", "corrections": {}, "at": None,
+    }  # fmt: skip
+    assert answer.json()["review"] is None
+    active = house.rest(yes["id"])
+    assert active["status"] == "active"
+    assert {(row["service"], row["status"], row["attempts"]) for row in active["activations"]} == {
+        ("svc1", "active", 1), ("svc2", "active", 1)
+    }  # fmt: skip
+    assert house.decide("ann", no, "reject", reason_codes=["IBAN_CHECKSUM_FAILED"]).status_code == 200
+    assert house.rest(no["id"])["status"] == "rejected"
+    assert house.sandbox(no["id"]) == {"calls": [], "effects": []}
+
+
+def test_the_same_decision_again_is_200_and_nothing_happens_twice(house):
+    case = house.case()
+    for _ in range(3):
+        answer = house.decide("ann", case, "approve", review_id=case["review"]["id"])
+        assert answer.status_code == 200
+    house.rest(case["id"], "active")
+    assert house.decide("ann", case, "approve", review_id=case["review"]["id"]).status_code == 200
+    assert house.get(case["id"])["status"] == "active"
+    assert made(house, case["id"]) == [("review", "approve")]
+    assert len(house.sandbox(case["id"])["effects"]) == 2
+    assert sum(event["type"] == "decision.recorded" for event in house.events(case["id"])) == 1
+
+
+@pytest.mark.parametrize(
+    "who, action, more",
+    [("ann", "reject", {}), ("rob", "approve", {}), ("ann", "approve", {"comment": "second thoughts"})],
+)
+def test_a_different_decision_is_refused_and_told_what_stands(house, who, action, more):
+    case = house.case()
+    review = case["review"]["id"]
+    assert house.decide("ann", case, "approve", review_id=review).status_code == 200
+    body = refused(house.decide(who, case, action, review_id=review, **more), 409, "already_decided")
+    assert (body["decision"]["action"], body["decision"]["actor"]) == ("approve", "ann")
+    assert body["decision"]["at"]
+
+
+def test_of_twenty_reviewers_at_once_one_decides(house):
+    case = house.case()
+    review = case["review"]["id"]
+    asked = [("ann", "approve"), ("rob", "reject")] * 10
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda ask: (*ask, house.decide(*ask[:1], case, ask[1], review_id=review)), asked))
+    stands = made(house, case["id"])
+    assert len(stands) == 1
+    for _, action, answer in answers:
+        if action == stands[0][1]:
+            assert answer.status_code == 200, answer.text
+        else:
+            assert refused(answer, 409, "already_decided")["decision"]["action"] == stands[0][1]
+    house.rest(case["id"], "active", "rejected")
+    assert len(house.sandbox(case["id"])["effects"]) == (2 if stands[0][1] == "approve" else 0)
+
+
+def test_nothing_waits_before_the_first_review_and_after_the_last(house):
+    case = house.case()
+    house.decide("ann", case, "reject")
+    house.rest(case["id"], "rejected")
+    refused(house.decide("ann", case, "approve"), 409, "not_waiting")
+
+
+def test_without_an_id_the_waiting_review_is_meant(house):
+    case = house.case()
+    assert house.decide("rob", case, "reject").status_code == 200
+
+
+def test_a_review_of_another_case_is_not_found(house):
+    one, other = house.case(), house.case()
+    for wrong in (other["review"]["id"], "nonsense", "x" * 100):
+        refused(house.decide("ann", one, "approve", review_id=wrong), 404, "case_not_found")
+    assert made(house, one["id"]) == made(house, other["id"]) == []
+
+
+BAD = [
+    {}, [], "approve", 3, {"action": None}, {"action": "Approve"}, {"action": "goto"}, {"action": "retry"},
+    {"action": "give_up"}, {"action": "approve", "goto": "welcome"}, {"action": "approve", "update": {"outcome": "x"}},
+    {"action": "approve", "state": {}}, {"action": "approve", "resume": True}, {"action": "approve", "comment": 3},
+    {"action": "approve", "comment": "x" * 5001}, {"action": "approve", "reason_codes": "X"},
+    {"action": "approve", "reason_codes": ["x" * 10_000]}, {"action": "approve", "reason_codes": [""]}, {"action": "reject", "reason_codes": ["born 1984 in Leeds"]},
+    {"action": "approve", "corrections": []}, {"action": "reject", "corrections": {"legal_name": "X"}},
+    {"action": "approve", "request": [{"path": "website", "text": "?"}]},
+    {"action": "request_information", "request": [{"path": "", "text": "?"}]},
+    {"action": "request_information", "request": [{"path": "website"}]},
+    {"action": "approve", "review_id": 7}, {"action": "approve", "actor": "root"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BAD, ids=lambda body: str(body)[:60])
+def test_a_bad_body_is_422_and_the_review_still_waits(house, waiting, body):
+    answer = house.ann.post(f"/v1/cases/{waiting['id']}/decision", json=body)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["code"] in ("invalid_request", "invalid_decision")
+    assert answer.json()["errors"], "the field is named"
+    assert house.get(waiting["id"])["review"] == waiting["review"]
+    assert made(house, waiting["id"]) == []
+
+
+RAW = [
+    (b"{", 400, "malformed_input"), (b"", 422, "bad_input"), (b"\xff\xfe", 400, "malformed_input"),
+    (b'{"action":"approve","action":"reject"}', 422, "bad_input"),
+    (b'{"action":"approve","comment":"\\u0000"}', 422, "bad_input"),
+    (b'{"action":"approve","comment":"\\ud800"}', 422, "bad_input"),
+    (b'{"action":"approve","corrections":{"legal_name":"\\udfff"}}', 422, "bad_input"),
+    (b'{"action":"approve","corrections":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001, 400, "malformed_input"),
+    (b"null", 422, "invalid_request"), (b'{"action":NaN}', 400, "malformed_input"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("raw, status, code", RAW, ids=lambda value: str(value)[:40])
+def test_a_body_that_cannot_be_read_decides_nothing(house, waiting, raw, status, code):
+    path, headers = f"/v1/cases/{waiting['id']}/decision", {"Content-Type": "application/json"}
+    refused(house.ann.post(path, content=raw, headers=headers), status, code)
+    assert made(house, waiting["id"]) == []
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "*/*"])
+def test_a_decision_must_say_that_it_is_json(house, waiting, kind):
+    """A page of another origin can send these without being asked: attack 25."""
+    path = f"/v1/cases/{waiting['id']}/decision"
+    answer = house.ann.post(path, content=b'{"action":"approve"}', headers={"Content-Type": kind} if kind else {})
+    refused(answer, 415, "unsupported_media_type")
+
+
+@pytest.fixture(scope="module")
+def waiting(house: Any) -> dict[str, Any]:
+    found: dict[str, Any] = house.case()
+    return found
+
+
+# asking the merchant
+
+
+def test_a_request_is_answered_and_leads_to_a_new_review_of_the_next_version(house):
+    case = house.case()
+    items = [{"path": "website", "text": "Which website takes the orders?"}]
+    house.decide("ann", case, "request_information", request=items)
+    asked = house.rest(case["id"])
+    assert (asked["status"], asked["review"]) == ("awaiting_information", None)
+    letter = house.letter(case["id"], kind="information_request")
+    assert "Which website takes the orders?" in letter.get_body(("plain",)).get_content()
+    refused(house.decide("ann", case, "approve"), 409, "not_waiting")
+    answers = {"answers": {"website": "https://orders.example.com"}}
+    answer = house.backend.post(f"/v1/cases/{case['id']}/information", json=answers)
+    assert (answer.status_code, answer.json()["application_version"]) == (200, 2)
+    again = house.rest(case["id"])
+    assert (again["status"], again["review"]["round"]) == ("in_review", 2)
+    assert again["application"]["website"] == "https://orders.example.com"
+    assert again["provenance"]["website"]["source"] == "answer-2"
+    refused(house.backend.post(f"/v1/cases/{case['id']}/information", content=b""), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        {"content": b"The owner was born on 1984-06-11.", "headers": {"Content-Type": "text/plain"}},
+        {"files": [("documents", ("deed.txt", b"Deed", "text/plain"))]},
+        {"files": [("documents", ("scan.pdf", b"%PDF-1.4 nothing", "application/pdf"))]},
+        {"json": {"answers": {DOB: "1984-06-11", "no.such.field": "kept"}}},
+    ],
+    ids=["text", "document", "pdf", "answers"],
+)
+def test_an_answer_may_be_text_documents_or_values(house, send):
+    case = house.case()
+    house.decide("ann", case, "request_information")
+    house.rest(case["id"], "awaiting_information")
+    answer = house.backend.post(f"/v1/cases/{case['id']}/information", **send)
+    assert answer.status_code == 200, answer.text
+    found = house.rest(case["id"])
+    assert (found["status"], found["application_version"]) == ("in_review", 2)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"answers": {}}, {"answers": []}, {"answers": {"a": 1}, "state": 1}, {"resume": 1}, [], "x", 3],
+    ids=str,
+)
+def test_an_answer_that_answers_nothing_is_refused_and_the_request_still_waits(house, body):
+    case = house.case()
+    house.decide("ann", case, "request_information")
+    house.rest(case["id"], "awaiting_information")
+    refused(house.backend.post(f"/v1/cases/{case['id']}/information", json=body), 422, "bad_input")
+    assert house.get(case["id"])["status"] == "awaiting_information"
+
+
+def test_an_answer_in_rows_is_taken_whole_or_not_at_all(house):
+    case = house.case()
+    house.decide("ann", case, "request_information")
+    house.rest(case["id"], "awaiting_information")
+    path, headers = f"/v1/cases/{case['id']}/information", {"Content-Type": "text/csv"}
+    refused(house.backend.post(path, content="a,b\n1,2\n3\n", headers=headers), 422, "bad_input")
+    assert house.get(case["id"])["application_version"] == 1
+
+
+def test_an_answer_sent_again_makes_one_version_and_its_key_is_of_this_case_only(house):
+    cases, headers = [house.case(), house.case()], {"Idempotency-Key": "answer-once"}
+    for case in cases:
+        house.decide("ann", case, "request_information")
+        house.rest(case["id"], "awaiting_information")
+    body = {"answers": {"website": "https://once.example.com"}}
+    for _ in range(3):
+        answer = house.backend.post(f"/v1/cases/{cases[0]['id']}/information", json=body, headers=headers)
+        assert answer.status_code == 200
+        house.rest(cases[0]["id"])
+    assert house.get(cases[0]["id"])["application_version"] == 2
+    other = house.backend.post(f"/v1/cases/{cases[1]['id']}/information", json=body, headers=headers)
+    refused(other, 422, "idempotency_key_reused")
+
+
+def test_a_key_of_a_submission_never_swallows_an_answer(house):
+    case, headers = house.case(), {"Idempotency-Key": "both", "Content-Type": "text/plain"}
+    house.decide("ann", case, "request_information")
+    house.rest(case["id"], "awaiting_information")
+    assert house.backend.post("/v1/cases", content=b"Same words", headers=headers).status_code == 202
+    answer = house.backend.post(f"/v1/cases/{case['id']}/information", content=b"Same words", headers=headers)
+    refused(answer, 422, "idempotency_key_reused")
+
+
+# the case changes
+
+
+def test_an_amendment_in_review_makes_the_page_stale(house):
+    case = house.case()
+    body = {"answers": {"website": "https://changed.example.com"}}
+    answer = house.backend.post(f"/v1/cases/{case['id']}/information", json=body)
+    assert (answer.status_code, answer.json()["application_version"]) == (200, 2)
+    refused(house.decide("ann", case, "approve", review_id=case["review"]["id"]), 409, "case_changed")
+    found = house.rest(case["id"])
+    assert found["review"]["id"] != case["review"]["id"]
+    assert found["review"]["shown_hash"] != case["review"]["shown_hash"]
+    refused(house.decide("ann", case, "approve", review_id=case["review"]["id"]), 409, "case_changed")
+    assert house.decide("ann", case, "approve", review_id=found["review"]["id"]).status_code == 200
+    assert house.rest(case["id"])["status"] == "active"
+
+
+def test_an_amendment_and_an_approval_at_once_never_activate_what_nobody_saw(house):
+    for _ in range(4):
+        case = house.case()
+        review, body = case["review"]["id"], {"answers": {"website": "https://raced.example.com"}}
+        with ThreadPoolExecutor(2) as pool:
+            approved = pool.submit(house.decide, "ann", case, "approve", review_id=review)
+            amended = pool.submit(house.backend.post, f"/v1/cases/{case['id']}/information", json=body)
+        codes = approved.result().status_code, amended.result().status_code
+        assert codes in ((200, 409), (409, 200))
+        found = house.rest(case["id"])
+        assert found["status"] == ("active" if codes[0] == 200 else "in_review")
+        assert found["application_version"] == (1 if codes[0] == 200 else 2)
+
+
+def test_a_correction_makes_the_next_version_and_a_new_review(house):
+    case = house.case()
+    answer = house.decide("ann", case, "approve", corrections={"legal_name": "Corrected Name Ltd"})
+    assert (answer.status_code, answer.json()["application_version"]) == (200, 2)
+    found = house.rest(case["id"])
+    assert (found["status"], found["review"]["round"]) == ("in_review", 2)
+    assert found["application"]["legal_name"] == "Corrected Name Ltd"
+    assert found["provenance"]["legal_name"]["source"] == "correction-2"
+    assert house.sandbox(case["id"])["calls"] == []
+    assert house.decide("ann", case, "approve").status_code == 200
+    assert house.rest(case["id"])["status"] == "active"
+
+
+def test_a_correction_sent_twice_makes_one_version(house):
+    case = house.case()
+    for _ in range(2):
+        answer = house.decide(
+            "ann", case, "approve", review_id=case["review"]["id"], corrections={"legal_name": "Once Ltd"}
+        )
+        assert answer.status_code == 200
+    assert house.rest(case["id"])["application_version"] == 2
+
+
+# activation that fails
+
+
+def test_only_a_person_says_what_comes_after_a_failed_activation(house):
+    case = house.case(legal_name="Stubborn [svc2:fail] Ltd")
+    house.decide("ann", case, "approve")
+    failed = house.rest(case["id"], "in_review")
+    assert (failed["review"]["stage"], failed["review"]["allowed_actions"]) == ("activation", ["retry", "give_up"])
+    assert {row["service"]: row["status"] for row in failed["activations"]} == {"svc1": "cancelled", "svc2": "refused"}
+    refused(house.decide("ann", case, "approve"), 422, "invalid_decision")
+    refused(house.decide("ann", case, "approve", review_id=case["review"]["id"], comment="x"), 409, "already_decided")
+    assert house.decide("ann", case, "give_up").status_code == 200
+    assert house.rest(case["id"])["status"] == "activation_failed"
