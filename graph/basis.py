@@ -15,7 +15,7 @@ from onboarding.assessment import Prior, ScreeningHit
 from onboarding.basis import Basis, PriorRef
 from onboarding.errors import RecordingMissing
 from onboarding.matching import match_keys
-from onboarding.policy import ScreeningPolicy
+from onboarding.policy import Policy, ScreeningPolicy
 from onboarding.reading.result import Reading
 from onboarding.screening import Subject, Watchlist
 
@@ -67,20 +67,42 @@ class Noting(Watchlist):
 
 
 class Recalled(Watchlist):
-    """The notes in the place of a list that is not at hand. Raises RecordingMissing for a question never asked."""
+    """The list of ``now`` while it is the one that was asked; else the notes in its place.
 
-    def __init__(self, basis: Basis) -> None:
-        self._basis = basis
+    Raises RecordingMissing for a question that was never asked, or asked under other thresholds.
+    """
+
+    def __init__(self, now: Watchlist) -> None:
+        self._now = now
+        self.basis: Basis | None = None
 
     @property
     def version(self) -> str:
-        return self._basis.watchlist
+        return self.basis.watchlist if self.basis else self._now.version
 
     def screen(self, subject: Subject, bands: ScreeningPolicy) -> list[ScreeningHit]:
-        known = self._basis.screened.get(subject_key(subject))
+        basis = self.basis
+        if basis is None or basis.watchlist == self._now.version:
+            return self._now.screen(subject, bands)
+        if basis.bands != bands.model_dump():
+            raise RecordingMissing(f"list {basis.watchlist} is not at hand, and the policy screens by other thresholds")
+        known = basis.screened.get(subject_key(subject))
         if known is None:
-            raise RecordingMissing(f"{subject.path} was never screened like this, and the list of then is not at hand")
+            raise RecordingMissing(f"list {basis.watchlist} is not at hand, and {subject.path} was not looked up in it")
         return known
+
+
+def noted(as_of: str, policy: Policy, watchlist: Noting, refs: list[PriorRef]) -> Basis:
+    """What a validation stood on."""
+    return Basis(
+        as_of=as_of,
+        policy=policy.stamp,
+        rules=rules_version(),
+        watchlist=watchlist.version,
+        bands=policy.screening.model_dump(),
+        screened=watchlist.screened,
+        priors=refs,
+    )
 
 
 def priors(tx: Tx, ctx: Context, case_id: str, reading: Reading) -> tuple[list[Prior], list[PriorRef]]:

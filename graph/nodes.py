@@ -50,14 +50,7 @@ async def validate(state: Read, runtime: Runtime[Context]) -> Update:
         as_of=date.fromisoformat(state["as_of"]),
         model=ctx.model,
     )
-    stands_on = Basis(
-        as_of=state["as_of"],
-        policy=ctx.policy.stamp,
-        rules=basis.rules_version(),
-        watchlist=watchlist.version,
-        screened=watchlist.screened,
-        priors=refs,
-    )
+    stands_on = basis.noted(state["as_of"], ctx.policy, watchlist, refs)
     return {"validation": result.to_json(), "basis": stands_on.to_json()}
 
 

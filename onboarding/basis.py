@@ -18,7 +18,7 @@ class Basis(Value):
     """The versions and outside facts that one validation used.
 
     ``as_of`` is the day that counted as today; ``policy`` the policy's stamp; ``rules`` a hash of the business code;
-    ``watchlist`` the list's version; ``screened`` every answer of the list by the key of who was looked up;
+    ``watchlist`` the list's version and ``bands`` the policy's thresholds for it; ``screened`` every answer of the list by the key of who was looked up;
     ``priors`` the earlier applications that were compared, in the order they were.
     """
 
@@ -26,5 +26,6 @@ class Basis(Value):
     policy: str
     rules: str
     watchlist: str
+    bands: dict[str, float] = Field(default_factory=dict)
     screened: dict[str, list[ScreeningHit]] = Field(default_factory=dict)
     priors: list[PriorRef] = Field(default_factory=list)
