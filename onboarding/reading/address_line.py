@@ -74,7 +74,9 @@ def postcode_pattern(country: str | None) -> str | None:
 def _without_country(text: str, country: str | None) -> tuple[str, str | None]:
     head, comma, last = text.rpartition(",")
     tail = last.strip(" .()")
-    if comma and (code := country_code(tail)) and _names_country(tail, code, country):
+    if fold(tail) in _EMIRATES:
+        return text, None  # "Dubai" names the country, but it is the city
+    if comma and not any(map(str.isdigit, tail)) and (code := country_code(tail)) and _names_country(tail, code, country):
         return head.strip(" ,;"), code
     match = re.search(r"[\s,]+\(?([^\W\d_][^\d,()]{2,40})\)?$", text)
     words = match[1].split() if match else []

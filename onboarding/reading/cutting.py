@@ -20,12 +20,17 @@ _ID: Final = frozenset(["registration_number", "vat_number", "tax_id", "mcc", "b
                         "bank.branch_code", "bank.routing_number", "persons[].national_id", "persons[].passport_number"])  # fmt: skip
 _STOP: Final = re.compile(r"[,;](?=\s+\D)|\s[-|](?=\s)|\s\((?=\D)|(?<=[\w)])\.(?=\s*$)")
 _CLAUSE: Final = re.compile(r"[,;](?=\s+[^\W\d_])|\s-(?=\s)|\.(?=\s*$)")
+_ABBREVIATED: Final = re.compile(r"(?:^|[\s.])(?:Ltd|Inc|Corp|Ltda|Lda|Co|Cía|Pty|Pte)$", re.I)
+_CODE: Final = re.compile(r"\d{4}|[A-Z]\d[A-Z\d]? ?\d[A-Z]{2}")
+_LINE_END: Final = re.compile(r"\.[ \t]*(?:\||\n|\Z)")
 _SENTENCE_WORDS: Final = 14
 
 
 def cut(page: Page, path: str | None, start: int, end: int) -> tuple[int, int]:
     """The part of [start, end) that is the value of ``path``. Never empty."""
     start, end = _sentence(page, path, start, end)
+    if path in _NAMES and _LINE_END.match(page.plain, end):
+        end += _ABBREVIATED.search(page.plain, max(start, end - 8), end) is not None
     if path in _KINDS:
         return _shaped(page, _KINDS[path], start, end)
     if path in _NAMES:
@@ -45,6 +50,8 @@ def _sentence(page: Page, path: str | None, start: int, end: int) -> tuple[int, 
         return start, end
     _, stop = page.sentence(start)
     stop = min(max(stop, start + 1), end)
+    if path == "address" and stop < end <= start + 160 and not _CODE.search(page.plain, start, stop):
+        stop = end  # the stop was an abbreviation's: the postcode is still to come
     while stop > start + 1 and page.plain[stop - 1].isspace():
         stop -= 1
     return start, _no_stop(page, start, stop)
@@ -69,9 +76,11 @@ def _named(page: Page, start: int, end: int) -> tuple[int, int]:
     """A name up to its legal form when a sentence goes on behind it; else as the form has it."""
     company = company_in(page, start, end)
     if company is None:
-        return _before(_CLAUSE, page, start, end) if _is_prose(page, start, end) else (start, _no_stop(page, start, end))
+        return (
+            _before(_CLAUSE, page, start, end) if _is_prose(page, start, end) else (start, _no_stop(page, start, end))
+        )
     rest = page.plain[company.end : end].strip()
-    if not rest:
+    if not rest.strip("."):
         return start, end
     return (start, company.end) if company.start - start < 40 else (company.start, company.end)
 

@@ -55,17 +55,30 @@ class FormReader:
             self._answer(answer)
 
     def _pair(self, pair: Pair, spot: Place) -> None:
+        pair, spot = self._meant(pair, spot)
         if self._is_sentence(pair, spot) or self._is_german_register(pair, spot) or self._is_detail(pair, spot):
             return
         start, end = cut(self.page, spot.path, pair.start, pair.end)
         value = self.page.text[start:end]
         if "\n" in value:
             joint = ", " if spot.path in ("address", "address.line1") else " "
-            value = joint.join(line.strip(" ,\t|") if joint == ", " else line.strip() for line in value.split("\n") if line.strip())
+            value = joint.join(
+                line.strip(" ,\t|") if joint == ", " else line.strip() for line in value.split("\n") if line.strip()
+            )
         if not value.strip() or (spot.path in ("bank", "registration") and self._composite(start, end)):
             return
         self.page.claim(start, end)
         self.collector.add(pair.path, value.strip(), self.where(start))
+
+    def _meant(self, pair: Pair, spot: Place) -> tuple[Pair, Place]:
+        """Labels of two meanings, decided by the value: "Business: courier service", "Office: Warehouse 12, Dubai"."""
+        text = self.page.plain[pair.start : pair.end]
+        label = read_label(str(pair.path[-1]))
+        if spot.scheme == "company" and len(text.split()) > 2 and not self._has_company(pair):
+            pair = pair._replace(path=("business description",))
+        elif label.has("roles") and "," in text and any(map(str.isdigit, text)) and "%" not in text:
+            pair = pair._replace(path=("address",))
+        return pair, _spot(pair)
 
     def _is_german_register(self, pair: Pair, spot: Place) -> bool:
         """ "Registergericht: Amtsgericht Köln, HRB 999002" is a number with its court: prose reads both at once."""
@@ -113,13 +126,15 @@ class FormReader:
         if spot.path not in ("persons[].phrase", "persons[].name"):
             return False
         text = self.page.plain[pair.start : pair.end]
-        return any(char.isdigit() for char in text) or "(" in text and len(text) > 40
+        return any(char.isdigit() for char in text) or ("(" in text and len(text) > 40)
 
     def _followers(self, found: list[Pair], index: int) -> int:
         """How many further pairs of the same line belong to the same person."""
         count = 0
         for pair, later in zip(found[index:], found[index + 1 :], strict=False):
-            same = "\n" not in self.page.plain[pair.end : later.start] and (_spot(later).path or "").startswith("persons[]")
+            same = "\n" not in self.page.plain[pair.end : later.start] and (_spot(later).path or "").startswith(
+                "persons[]"
+            )
             if not same or _spot(later).path in ("persons[].phrase", "persons[].name"):
                 break
             count += 1
@@ -131,7 +146,12 @@ class FormReader:
         end = min(end, pair.start + _LONGEST_LABELLED)
         scope = read_label(label)
         lead = f"{label}: "
-        people = read_people(Page(lead + self.page.text[pair.start : end]), merchant=None, sender=None, owners=scope.has("@owner", "@ownership"))
+        people = read_people(
+            Page(lead + self.page.text[pair.start : end]),
+            merchant=None,
+            sender=None,
+            owners=scope.has("@owner", "@ownership"),
+        )
         if not people.persons or people.links:
             if not people.links:
                 self._pair(pair, _spot(pair))

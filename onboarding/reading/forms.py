@@ -77,7 +77,11 @@ class _Reader:
 
     def _enter(self, line: Line) -> None:
         """Leave sections this line is not indented under; a dash starts the next item of a list."""
-        while self.sections and self.sections[-1][0] >= line.indent + (2 if line.item else 0) and self.sections[-1][0] >= 0:
+        while (
+            self.sections
+            and self.sections[-1][0] >= line.indent + (2 if line.item else 0)
+            and self.sections[-1][0] >= 0
+        ):
             self.sections.pop()
         if line.item and self.sections:
             base = tuple(key for _, key in self.sections if isinstance(key, str))

@@ -11,11 +11,10 @@ from typing import Final, Literal, NamedTuple
 
 Kind = Literal["open", "close", "single", "text"]
 HTML_TAGS: Final = frozenset(
-    "html head body div span p br hr b i u em strong a font h1 h2 h3 h4 h5 h6 ul ol li dl dt dd table thead tbody tr td th "
-    "center blockquote pre img meta style script title section article header footer small sup sub label form".split()
+    ["html", "head", "body", "div", "span", "p", "br", "hr", "b", "i", "u", "em", "strong", "a", "font", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "table", "thead", "tbody", "tr", "td", "th", "center", "blockquote", "pre", "img", "meta", "style", "script", "title", "section", "article", "header", "footer", "small", "sup", "sub", "label", "form"]
 )
 _ROW: Final = frozenset(
-    "tr p div li ul ol dl br hr h1 h2 h3 h4 h5 h6 table dt dd blockquote section article title".split()
+    ["tr", "p", "div", "li", "ul", "ol", "dl", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "dt", "dd", "blockquote", "section", "article", "title"]
 )
 _CELL: Final = frozenset(["td", "th"])
 _SILENT: Final = frozenset(["script", "style", "head"])
@@ -45,8 +44,8 @@ def is_markup(text: str) -> bool:
     start = text.lstrip("\ufeff \t\r\n")
     if (
         not start.startswith("<")
-        or _TAG.match(start) is None
-        and not start.startswith(("<?xml", "<!--", "<!DOCTYPE", "<!doctype"))
+        or (_TAG.match(start) is None
+        and not start.startswith(("<?xml", "<!--", "<!DOCTYPE", "<!doctype")))
     ):
         return False
     return "</" in text or "/>" in text

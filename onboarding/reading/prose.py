@@ -54,7 +54,11 @@ def _accounts(page: Page) -> Iterator[Found]:
 def _contact(page: Page) -> Iterator[Found]:
     """Mail, phone and site: the one stated first; one of an accountant, a supplier or a bank is not the merchant's."""
     for kind, path in (("email", "contact.email"), ("url", "website"), ("phone", "contact.phone")):
-        own = [span for span in page.spans if span.kind == kind and page.is_free(span.start, span.end) and not _foreign(page, span)]
+        own = [
+            span
+            for span in page.spans
+            if span.kind == kind and page.is_free(span.start, span.end) and not _foreign(page, span)
+        ]
         if own:
             page.claim(own[0].start, own[0].end)
             yield Found(path, own[0].start, own[0].end, page.text[own[0].start : own[0].end], kind, 0.7)
@@ -69,4 +73,6 @@ def _foreign(page: Page, span: Span) -> bool:
 
 
 def _is_adviser(word: str) -> bool:
-    return not word.startswith(("contact", "kontakt", "ansprech", "contato", "interloc", "referente", "osoba", "担当", "담당"))
+    return not word.startswith(
+        ("contact", "kontakt", "ansprech", "contato", "interloc", "referente", "osoba", "担当", "담당")
+    )

@@ -11,7 +11,9 @@ from onboarding.reading.prose_values import Found
 
 _LONGEST: Final = 2000
 _MOST: Final = 4
-_JOINT: Final = re.compile(r"[,;](?=\s)|\s-\s|\s—\s|、|\n(?=\s{0,4}[-*•])|(?<=\w)\s(?=(?:and|und|et|en|e|y|i|och)\s(?:our|unser|unsere|notre|nos|onze|ons|il|lo|la|nasza|vår|the|de|der|die|das|le)\s)")
+_JOINT: Final = re.compile(
+    r"[,;](?=\s)|\s-\s|\s—\s|、|\n(?=\s{0,4}[-*•])|(?<=\w)\s(?=(?:and|und|et|en|e|y|i|och)\s(?:our|unser|unsere|notre|nos|onze|ons|il|lo|la|nasza|vår|the|de|der|die|das|le)\s)"
+)
 _MACHINE: Final = re.compile(
     r"\b(?:ignore|disregard|ignor\w+|vergiss|oublie\w*|negeer|desconsider\w+|zignoruj\w*|bortse)\b.{0,60}\b(?:instruction|instru|rule|check|prompt|anweisung"
     r"|anleitung|regel|prüfung|consigne|vérification|opdracht|controle|regra|verifica|regole|polece|instrukc|kontrol|regler)"
@@ -20,7 +22,8 @@ _MACHINE: Final = re.compile(
     re.I,
 )
 _TRAILING: Final = re.compile(
-    r"[\s,;:.-]*(?:\b(?:and|und|et|en|e|y|i|och|at|on|under|unter|sur|op|em|no|na|en|su|pod|pa|på|via|through|over|auf|bei|see|www|our website|site)\b[\s,;:.-]*)*$", re.I
+    r"[\s,;:.-]*(?:\b(?:and|und|et|en|e|y|i|och|at|on|under|unter|sur|op|em|no|na|en|su|pod|pa|på|via|through|over|auf|bei|see|www|our website|site)\b[\s,;:.-]*)*$",
+    re.I,
 )
 _LEADING: Final = re.compile(r"^[\s,;:.()*•-]+")
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -52,12 +55,16 @@ def _activity(page: Page, start: int, end: int) -> str:
     if not page.cues_in(start, end, "activity") or is_for_machine(page.text[start:end]):
         return ""
     clauses = _clauses(page, start, end)
-    told = [number for number, clause in enumerate(clauses) if page.cues_in(*clause, "activity") and not _is_request(page, *clause)]
+    told = [
+        number
+        for number, clause in enumerate(clauses)
+        if page.cues_in(*clause, "activity") and not _is_request(page, *clause)
+    ]
     if not told:
         return ""
     kept = []
     for number, clause in enumerate(clauses):
-        if number < told[0] or _is_foreign(page, *clause) and number not in told:
+        if number < told[0] or (_is_foreign(page, *clause) and number not in told):
             continue
         if number > told[-1] and (_is_foreign(page, *clause) or _is_request(page, *clause)):
             break
@@ -79,7 +86,9 @@ def _is_foreign(page: Page, start: int, end: int) -> bool:
     if not page.is_free(start, end):
         return True
     kinds = ("email", "url", "iban", "percent", "amount", "phone", "date")
-    return bool(page.spans_in(start, end, *kinds)) or bool(page.cues_in(start, end, "owner", "director", "volume", "ticket", "born"))
+    return bool(page.spans_in(start, end, *kinds)) or bool(
+        page.cues_in(start, end, "owner", "director", "volume", "ticket", "born")
+    )
 
 
 def _is_request(page: Page, start: int, end: int) -> bool:
@@ -117,6 +126,10 @@ def _beside_site(page: Page) -> list[tuple[int, str]]:
             continue
         _, stop = page.sentence(span.start)
         match = re.compile(r"\s{0,2}[-—–:,(]\s?(?P<about>[^\n]{8,300})").match(page.text, span.end, stop)
-        if match and not page.spans_in(match.start("about"), match.end("about")) and not _is_request(page, *match.span("about")):
+        if (
+            match
+            and not page.spans_in(match.start("about"), match.end("about"))
+            and not _is_request(page, *match.span("about"))
+        ):
             return [(match.start("about"), _trim(match.group("about")))]
     return []

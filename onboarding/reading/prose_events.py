@@ -13,11 +13,13 @@ from onboarding.reading.shapes import flat
 FRACTIONS: Final = {
     "all": "100 %", "half": "50 %", "third": "33.33 %", "two_thirds": "66.67 %", "quarter": "25 %", "three_quarters": "75 %",
 }  # fmt: skip
-_YEAR: Final = re.compile(r"[^\w]{0,3}(?:in |en |im jahr |im |w |el |nel |no ano de |em |år |i )?((?:19|20)\d\d)(?![\d.,/-])")
+_YEAR: Final = re.compile(
+    r"[^\w]{0,3}(?:in |en |im jahr |im |w |el |nel |no ano de |em |år |i )?((?:19|20)\d\d)(?![\d.,/-])"
+)
 _WORD: Final = re.compile(r"[^\W\d_]{4,}(?:-[^\W\d_]+)?")
 _ID: Final = re.compile(r"[\s:.#nº°o-]{0,6}((?=[A-Za-z0-9.-]{0,12}\d)[A-Za-z0-9][A-Za-z0-9.-]{4,24})")
 _SHARE_WORDS: Final = ("owner", "owns", "belongs", "rest")
-_IN: Final = frozenset("in from to aus en au nach w z i från nel em na no at near da de a".split())
+_IN: Final = frozenset(["in", "from", "to", "aus", "en", "au", "nach", "w", "z", "i", "från", "nel", "em", "na", "no", "at", "near", "da", "de", "a"])
 
 
 class Event(NamedTuple):
@@ -60,7 +62,9 @@ def _shares(page: Page, start: int, end: int, owners: bool) -> Iterator[Event]:
 
 
 def _inside(page: Page, cue: Cue, concept: str) -> bool:
-    return any(o.start <= cue.start and cue.end <= o.end for o in page.cues_in(max(cue.start - 20, 0), cue.end + 20, concept))
+    return any(
+        o.start <= cue.start and cue.end <= o.end for o in page.cues_in(max(cue.start - 20, 0), cue.end + 20, concept)
+    )
 
 
 def _births(page: Page, start: int, end: int) -> Iterator[Event]:
@@ -71,27 +75,44 @@ def _births(page: Page, start: int, end: int) -> Iterator[Event]:
         match = _YEAR.match(page.low, cue.end, end)
         if match and page.is_free(*match.span(1)):
             yield Event("dob", page.text[match.start(1) : match.end(1)], *match.span(1), "born")
-    for span in page.spans_in(start, end, "date"):  # "(04.11.1975, deutsch)": a date in brackets after a name is a birth date
+    for span in page.spans_in(
+        start, end, "date"
+    ):  # "(04.11.1975, deutsch)": a date in brackets after a name is a birth date
         bracket = page.plain.rfind("(", start, span.start)
         bracketed = bracket >= 0 and ")" not in page.plain[bracket : span.start]
-        if bracketed and page.is_free(span.start, span.end) and not page.cues_in(bracket, span.start, "founded", "born"):
+        if (
+            bracketed
+            and page.is_free(span.start, span.end)
+            and not page.cues_in(bracket, span.start, "founded", "born")
+        ):
             yield Event("dob?", page.text[span.start : span.end], span.start, span.end, "")
 
 
 def _roles(page: Page, start: int, end: int) -> Iterator[Event]:
     for cue in page.cues_in(start, end, "director", "control", "owner"):
         before = page.low[max(cue.start - 14, start) : cue.start].split()
-        if not {"not", "no", "kein", "keine", "nicht", "pas", "geen", "nao", "non", "nie", "inte", "former"} & set(before):
+        if not {"not", "no", "kein", "keine", "nicht", "pas", "geen", "nao", "non", "nie", "inte", "former"} & set(
+            before
+        ):
             field = "owner" if cue.concept == "owner" else "roles"
             yield Event(field, page.text[cue.start : cue.end], cue.start, cue.end, page.text[cue.start : cue.end])
 
 
 def _nationalities(page: Page, start: int, end: int) -> Iterator[Event]:
     for cue in page.cues_in(start, end, "nationality"):
-        tail = re.match(r"[\s:：はが는은이]{0,3}(?:is |ist |est |of (?:the )?|du |de |de la |des |von )?([^\s,;.()\d。、（）]{1,30}?(?=です|で|입|[\s,;.()\d。、（）]|$)(?: [A-Z][^\s,;.()]{2,20})?)", page.plain[cue.end : min(cue.end + 60, end)])
+        tail = re.match(
+            r"[\s:：はが는은이]{0,3}(?:is |ist |est |of (?:the )?|du |de |de la |des |von )?([^\s,;.()\d。、（）]{1,30}?(?=です|で|입|[\s,;.()\d。、（）]|$)(?: [A-Z][^\s,;.()]{2,20})?)",
+            page.plain[cue.end : min(cue.end + 60, end)],
+        )
         if tail and country_code(tail.group(1)):
             at = cue.end + tail.start(1)
-            yield Event("nationality", page.text[at : at + len(tail.group(1))], at, at + len(tail.group(1)), page.text[cue.start : cue.end])
+            yield Event(
+                "nationality",
+                page.text[at : at + len(tail.group(1))],
+                at,
+                at + len(tail.group(1)),
+                page.text[cue.start : cue.end],
+            )
     for match in _WORD.finditer(page.plain, start, end):
         before = page.low[max(match.start() - 8, start) : match.start()].split()
         if page.is_free(*match.span()) and not (before and before[-1] in _IN) and _is_demonym(match.group()):
@@ -110,4 +131,9 @@ def _numbers(page: Page, start: int, end: int) -> Iterator[Event]:
         match = _ID.match(page.plain, cue.end, end)
         if match and page.is_free(*match.span(1)):
             field = "passport_number" if cue.concept == "passport" else "national_id"
-            yield Event(field, page.text[match.start(1) : match.end(1)].rstrip(".-"), *match.span(1), flat(page.text[cue.start : cue.end]))
+            yield Event(
+                field,
+                page.text[match.start(1) : match.end(1)].rstrip(".-"),
+                *match.span(1),
+                flat(page.text[cue.start : cue.end]),
+            )

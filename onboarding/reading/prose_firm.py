@@ -21,14 +21,25 @@ _KANA: Final = re.compile(r"\s?[（(]\s?([ァ-ヶー・ \u3000]{3,60})[）)]")
 _TITLE: Final = re.compile(
     r"[\s:：]{0,3}(?:is |are |ist |est |es |è |é |jest |är |は|는|은)?(?P<quote>[\"'«„“「『])?(?P<name>(?(quote)[^\"'»”“」』\n]{2,60}|[^\W\d_a-z][^\n,;.()]{1,60}))"
 )
-_CUT: Final = re.compile(r"\s+(?:in|at|and|which|on|since|und|in|seit|et|à|depuis|en|sinds|y|desde|e|dal|a|i|w|od|och|sedan|from|is|ist|est)\s+(?=[a-z])|で|です|입니다|이라")
+_CUT: Final = re.compile(
+    r"\s+(?:in|at|and|which|on|since|und|in|seit|et|à|depuis|en|sinds|y|desde|e|dal|a|i|w|od|och|sedan|from|is|ist|est)\s+(?=[a-z])|で|です|입니다|이라"
+)
 
 
 @lru_cache(maxsize=1)
 def _sole_trader() -> Phrases:
     words = load_words("legal_forms")["sole_proprietorship"]
     short = {"ei", "mei", "zzp", "jdg", "ef", "個人", "개인", "artisan", "individual", "enskild", "firma"}
-    extra = ["sole trader", "self-employed", "selbständig", "selbstständig", "soy autónomo", "soy autónoma", "als zzp'er", "als zzp-er"]
+    extra = [
+        "sole trader",
+        "self-employed",
+        "selbständig",
+        "selbstständig",
+        "soy autónomo",
+        "soy autónoma",
+        "als zzp'er",
+        "als zzp-er",
+    ]
     return Phrases({"sole": [word for word in [*words, *extra] if len(word) > 4 and word not in short]})
 
 
@@ -76,7 +87,9 @@ def _is_other(page: Page, company: Company) -> bool:
     held = page.cues_in(max(company.start - 12, 0), company.start, "to_person", "belongs")
     before = page.spans_in(low, company.start, "percent")
     holds = page.cues_in(company.end, company.end + 12, "owns", "belongs")
-    return bool(before and held) or bool(share and (holds or page.plain[company.end : share[0].start].strip() in ("(", ":", "")))
+    return bool(before and held) or bool(
+        share and (holds or page.plain[company.end : share[0].start].strip() in ("(", ":", ""))
+    )
 
 
 def _trading(page: Page, merchant: Company | None) -> Iterator[Found]:
@@ -95,7 +108,12 @@ def _trading(page: Page, merchant: Company | None) -> Iterator[Found]:
 
 def _sole(page: Page) -> Iterator[Found]:
     for cue in _sole_trader().find(page.text):
-        if entity_type(page.text[cue.start : cue.end]) == "sole_proprietorship" or "self" in page.low[cue.start : cue.end]:
-            raw = "sole trader" if entity_type(page.text[cue.start : cue.end]) is None else page.text[cue.start : cue.end]
+        if (
+            entity_type(page.text[cue.start : cue.end]) == "sole_proprietorship"
+            or "self" in page.low[cue.start : cue.end]
+        ):
+            raw = (
+                "sole trader" if entity_type(page.text[cue.start : cue.end]) is None else page.text[cue.start : cue.end]
+            )
             yield Found("entity_type", cue.start, cue.end, raw, "", 0.7)
             return

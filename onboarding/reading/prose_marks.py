@@ -14,10 +14,7 @@ from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_values import Found
 from onboarding.reading.vocabulary import load_words
 
-_IDS: Final = (
-    "reg siren siret kvk cnpj cin uen cro cipc jpcn brn krs regon orgnr uid acn folio nif codice_fiscale cf_piva vat gstin bnrt tax ein utr nip "
-    "pan abn bn rfc account_number clabe bank_code branch_code routing_number mcc"
-).split()
+_IDS: Final = ["reg", "siren", "siret", "kvk", "cnpj", "cin", "uen", "cro", "cipc", "jpcn", "brn", "krs", "regon", "orgnr", "uid", "acn", "folio", "nif", "codice_fiscale", "cf_piva", "vat", "gstin", "bnrt", "tax", "ein", "utr", "nip", "pan", "abn", "bn", "rfc", "account_number", "clabe", "bank_code", "branch_code", "routing_number", "mcc"]
 _SHAPED: Final = {"phone": ("phone",), "iban": ("iban",), "email": ("email",), "website": ("url",)}
 _BANK: Final = ("account_number", "bank_code", "branch_code", "routing_number")
 _OTHERS: Final = ("fax", "bic", "lei", "duns", "rea", "corp_reg_kr", "national_id", "passport_number", "other")
@@ -41,7 +38,7 @@ _AUSTRIAN: Final = re.compile(r"FN[ :]{0,2}\d{5,6}\s?[a-z](?!\w)")
 _SWISS: Final = re.compile(r"CHE[- ]?\d{3}[. ]?\d{3}[. ]?\d{3}(?:\s?(?P<vat>MWST|TVA|IVA))?(?!\w)")
 _PHONE: Final = re.compile(r"[^\d\n+(@,;]{0,25}[,:]?\s{0,2}(?P<number>\+?\(?\d[\d ()/.-]{5,22}\d)(?![\w@%])")
 _AUSTRIAN_VAT: Final = re.compile(r"(?<!\w)ATU ?\d{8}(?!\w)")
-_NO_COURT: Final = frozenset("handelsregister unter nummer der die registernummer eingetragen register gmbh".split())
+_NO_COURT: Final = frozenset(["handelsregister", "unter", "nummer", "der", "die", "registernummer", "eingetragen", "register", "gmbh"])
 
 
 @lru_cache(maxsize=1)
@@ -51,7 +48,20 @@ def _phrases() -> Phrases:
     vocabulary = {concept: [w for w in words.get(concept, ()) if len(w) > 1 and not w.isdigit()] for concept in wanted}
     vocabulary["bank_code"] += ["banco", "bank no", "bank number"]
     vocabulary["account_number"] += ["普通", "当座"]
-    vocabulary["phone"] += ["cell", "my cell", "call me on", "call us on", "call", "ring", "call me", "call us", "reach me on", "ring me on", "phone us on", "unter der nummer"]
+    vocabulary["phone"] += [
+        "cell",
+        "my cell",
+        "call me on",
+        "call us on",
+        "call",
+        "ring",
+        "call me",
+        "call us",
+        "reach me on",
+        "ring me on",
+        "phone us on",
+        "unter der nummer",
+    ]
     return Phrases(vocabulary)
 
 
@@ -86,6 +96,8 @@ def _named(page: Page, cue: Cue) -> Found | None:
     start = gap.end() if gap else cue.end
     if cue.concept in _SHAPED:
         return _shaped(page, cue, start, label)
+    if cue.concept == "account_number" and page.spans_in(start, start + 1, "iban"):
+        return _shaped(page, cue._replace(concept="iban"), start, label)
     value = _VALUE.match(page.plain, start)
     if value is None or not page.is_free(*value.span()) or not _is_number(value.group(), cue.concept):
         return None
@@ -106,7 +118,11 @@ def _shaped(page: Page, cue: Cue, start: int, label: str) -> Found | None:
     if cue.concept == "phone":
         return _phone(page, cue, label)
     spans = [span for span in page.spans_in(cue.end, start + 18, *_SHAPED[cue.concept])]
-    if not spans or page.plain[cue.end : spans[0].start].count(".") > 1 or not page.is_free(spans[0].start, spans[0].end):
+    if (
+        not spans
+        or page.plain[cue.end : spans[0].start].count(".") > 1
+        or not page.is_free(spans[0].start, spans[0].end)
+    ):
         return None
     span = spans[0]
     path = {"iban": "bank.iban", "email": "contact.email", "website": "website"}[cue.concept]

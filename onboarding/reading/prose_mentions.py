@@ -17,21 +17,16 @@ from onboarding.reading.vocabulary import load_words
 
 _TOKEN: Final = re.compile(r"[^\W\d_]+(?:['.-][^\W\d_]+)*\.?")
 _PARTICLES: Final = frozenset(
-    "van de der den von zu zum zur da do dos das del della dello di du le la los las bin binti bint al el ibn ben y e 't ter ten af av".split()
+    ["van", "de", "der", "den", "von", "zu", "zum", "zur", "da", "do", "dos", "das", "del", "della", "dello", "di", "du", "le", "la", "los", "las", "bin", "binti", "bint", "al", "el", "ibn", "ben", "y", "e", "'t", "ter", "ten", "af", "av"]
 )
 _NEVER: Final = frozenset(
-    "january february march april may june july august september october november december januar februar märz mai juni juli oktober "
-    "dezember street road lane avenue square st rd ave plaza strasse gasse weg platz allee rue calle via viale piazza rua avenida ulica ul "
-    "aleja straat laan gata gatan vägen iban bic swift vat ein hrb hra siren siret tva kvk btw krs nip regon gmbh ltd llc limited bank "
-    "companies house england wales amtsgericht handelsregister monsieur madame dear hello hi hej hola hallo bonjour olá ciao cześć "
-    "herren damen sir team po box tel phone mobile email e-mail website ok pos visa mastercard amex apple google whatsapp instagram "
-    "kind best many warm regards thanks monday tuesday wednesday thursday friday saturday sunday she he they her his both el la los las le "
-    "les the il lo der die das den de het een un une una um uma our my your this that these those there please yes no but also if when "
-    "en et und y e and och oraz i sur por para pour für since seit depuis desde dal od sinds sedan ur nasc n kartenumsatz umsatz".split()
+    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "januar", "februar", "märz", "mai", "juni", "juli", "oktober", "dezember", "street", "road", "lane", "avenue", "square", "st", "rd", "ave", "plaza", "strasse", "gasse", "weg", "platz", "allee", "rue", "calle", "via", "viale", "piazza", "rua", "avenida", "ulica", "ul", "aleja", "straat", "laan", "gata", "gatan", "vägen", "iban", "bic", "swift", "vat", "ein", "hrb", "hra", "siren", "siret", "tva", "kvk", "btw", "krs", "nip", "regon", "gmbh", "ltd", "llc", "limited", "bank", "companies", "house", "england", "wales", "amtsgericht", "handelsregister", "monsieur", "madame", "dear", "hello", "hi", "hej", "hola", "hallo", "bonjour", "olá", "ciao", "cześć", "herren", "damen", "sir", "team", "po", "box", "tel", "phone", "mobile", "email", "e-mail", "website", "ok", "pos", "visa", "mastercard", "amex", "apple", "google", "whatsapp", "instagram", "kind", "best", "many", "warm", "regards", "thanks", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "she", "he", "they", "her", "his", "both", "el", "la", "los", "las", "le", "les", "the", "il", "lo", "der", "die", "das", "den", "de", "het", "een", "un", "une", "una", "um", "uma", "our", "my", "your", "this", "that", "these", "those", "there", "please", "yes", "no", "but", "also", "if", "when", "en", "et", "und", "y", "e", "and", "och", "oraz", "i", "sur", "por", "para", "pour", "für", "since", "seit", "depuis", "desde", "dal", "od", "sinds", "sedan", "ur", "nasc", "n", "kartenumsatz", "umsatz"]
 )
 _EAST_NAME: Final = r"[\u4e00-\u9fff々]{1,4}[ \u3000][\u4e00-\u9fff々ぁ-んァ-ヶー]{1,5}|[\u4e00-\u9fff々]{2,6}(?=[ \u3000（(、,。]|です|が|は|と|氏|さん|様|$|\n)|[ァ-ヶー]{2,12}[・ ][ァ-ヶー・]{2,20}"
 _KOREAN_NAME: Final = r"[가-힣]{2,4}(?=[ ,()（.\n]|$|은|는|이|가|와|과|의|입|님|씨|대표)"
-_EASTERN: Final = re.compile(rf"[ \u3000]?(?:社長|一人)?(?:は|の|が|:|：|은|는|이|가|인)?[ \u3000]?(?P<name>{_EAST_NAME}|{_KOREAN_NAME})")
+_EASTERN: Final = re.compile(
+    rf"[ \u3000]?(?:社長|一人)?(?:は|の|が|:|：|은|는|이|가|인)?[ \u3000]?(?P<name>{_EAST_NAME}|{_KOREAN_NAME})"
+)
 
 
 class Mention(NamedTuple):
@@ -48,7 +43,8 @@ class Mention(NamedTuple):
 def names(page: Page) -> list[Mention]:
     """Everything that looks like a person's name and is not claimed by another field, in order of place."""
     full = list(_western(page))
-    found = [*full, *_eastern(page), *_given_names(page), *_short_names(page, full)]
+    relatives = list(_given_names(page))
+    found = [*full, *_eastern(page), *relatives, *_short_names(page, full, relatives)]
     found.sort(key=lambda mention: (mention.start, -mention.end))
     kept: list[Mention] = []
     for mention in found:
@@ -84,16 +80,18 @@ def _western(page: Page) -> Iterator[Mention]:
     yield from _mention(page, run)
 
 
-def _short_names(page: Page, full: list[Mention]) -> Iterator[Mention]:
-    """ "Jane is the director": a single name that one fully named person bears."""
+def _short_names(page: Page, full: list[Mention], relatives: list[Mention]) -> Iterator[Mention]:
+    """ "Jane is the director": a single name that one fully named person, or one relative, bears."""
     bearers: dict[str, set[str]] = {}
-    for mention in full:
+    related = {mention.name: mention.relative for mention in relatives}
+    for mention in [*full, *relatives]:
         for word in (mention.name.split()[0], mention.name.split()[-1]):
             bearers.setdefault(word, set()).add(mention.name)
     for token in _TOKEN.finditer(page.plain):
         whose = bearers.get(token.group(), set())
         if len(whose) == 1 and page.is_free(*token.span()):
-            yield Mention(token.start(), token.end(), next(iter(whose)))
+            name = next(iter(whose))
+            yield Mention(token.start(), token.end(), name, related.get(name))
 
 
 def _adjoins(page: Page, last: re.Match[str], token: re.Match[str]) -> bool:
@@ -110,7 +108,18 @@ def _blocked(page: Page) -> bytearray:
     for span in page.spans:
         blocked[span.start : span.end] = b"\x01" * (span.end - span.start)
     for cue in page.cues:
-        if cue.concept in ("director", "title", "owner", "born", "founded", "signoff", "nationality", "control", "national_id", "passport"):
+        if cue.concept in (
+            "director",
+            "title",
+            "owner",
+            "born",
+            "founded",
+            "signoff",
+            "nationality",
+            "control",
+            "national_id",
+            "passport",
+        ):
             if not (cue.concept == "title" and cue.end - cue.start < 3 and page.plain[cue.start].islower()):
                 blocked[cue.start : cue.end] = b"\x01" * (cue.end - cue.start)
     for company in companies(page):
@@ -126,7 +135,9 @@ def _mention(page: Page, run: list[re.Match[str]]) -> Iterator[Mention]:
         return
     start, end = run[0].start(), run[-1].end()
     end -= page.plain[end - 1] == "."
-    if page.is_free(start, end) and not _is_country(page.text[start:end]):
+    line = page.plain.rfind("\n", 0, start) + 1
+    quoted = page.plain[line:start].count('"') % 2 or page.plain[start - 1 : start] == "«"  # a brand, not a person
+    if page.is_free(start, end) and not quoted and not _is_country(page.text[start:end]):
         yield Mention(start, end, page.text[start:end])
 
 
@@ -146,7 +157,9 @@ def _eastern(page: Page) -> Iterator[Mention]:
 
 
 def _is_word(page: Page, start: int, end: int) -> bool:
-    return any(cue.start == start for cue in page.cues_in(start, end + 1, "director", "owner", "owns", "all", "half", "each"))
+    return any(
+        cue.start == start for cue in page.cues_in(start, end + 1, "director", "owner", "owns", "all", "half", "each")
+    )
 
 
 def _given_names(page: Page) -> Iterator[Mention]:
@@ -155,7 +168,9 @@ def _given_names(page: Page) -> Iterator[Mention]:
         if cue.concept != "relative":
             continue
         tail = page.plain[cue.end : cue.end + 60]
-        match = re.match(r"[ ,(]{1,3}([^\W\d_]+(?:['-][^\W\d_]+)?(?: [^\W\d_a-z][^\W\d_]+(?:['-][^\W\d_]+)?){0,2})", tail)
+        match = re.match(
+            r"[ ,(]{1,3}([^\W\d_]+(?:['-][^\W\d_]+)?(?: [^\W\d_a-z][^\W\d_]+(?:['-][^\W\d_]+)?){0,2})", tail
+        )
         if match and match.group(1)[0].isupper() and flat(match.group(1).split()[0]) not in _stop_words():
             start = cue.end + match.start(1)
             yield Mention(start, start + len(match.group(1)), match.group(1), page.text[cue.start : cue.end])

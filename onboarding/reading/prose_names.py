@@ -15,8 +15,7 @@ from onboarding.reading.vocabulary import load_words
 
 _TOKEN: Final = re.compile(r"[^\s,;:()\"<>|!?]+")
 _JOINERS: Final = frozenset(
-    "de la du des del della delle dei di da do das dos e y et i und and of the van von vom der den het 't le les los las el für for och og & + "
-    "en n' à al zu zum am im à".split()
+    ["de", "la", "du", "des", "del", "della", "delle", "dei", "di", "da", "do", "das", "dos", "e", "y", "et", "i", "und", "and", "of", "the", "van", "von", "vom", "der", "den", "het", "'t", "le", "les", "los", "las", "el", "für", "for", "och", "og", "&", "+", "en", "n'", "à", "al", "zu", "zum", "am", "im", "à"]
 )
 _STOP: Final = re.compile(r"\s*\Z|\s{1,3}[A-Z\u00c0-\u00de]|\s{0,3}\n")
 _MOST_WORDS: Final = 9
@@ -24,7 +23,9 @@ _EAST: Final = r"[\u3005\u30a0-\u30ff\u3400-\u9fff\uac00-\ud7afA-Za-z0-9ー・&�
 _RIGHT: Final = re.compile(rf"(?P<gap>[ \u3000]?)(?P<name>(?:{_EAST}|(?![はがをでとのにも])[ぁ-ん]){{1,30}})")
 _LEFT: Final = re.compile(rf"(?P<name>{_EAST}{{2,30}})[ \u3000]?$")
 _PARTICLE_ONLY: Final = re.compile(r"(?:입니다|이며|이고|으로|에서|[은는이가의을를로])")
-_ENDS_IN_PARTICLE: Final = re.compile(r"(?:저희|[은는의을를로서])$|(?:当社|弊社|法人名|商号|会社名|상호|법인명|회사명)$")
+_ENDS_IN_PARTICLE: Final = re.compile(
+    r"(?:저희|[은는의을를로서])$|(?:当社|弊社|法人名|商号|会社名|상호|법인명|회사명)$"
+)
 _TAIL: Final = re.compile(r"(?:입니다|이라고|이라는|라는|이며|이고|으로|에서|(?<=..)[은는의을를](?=$)|代表取締役|代表)")
 
 
@@ -81,7 +82,7 @@ def _western(page: Page) -> Iterator[Company]:
     last = 0
     for form, end in sorted(ends.items()):
         start = _name_start(page, max(last, form - 120), form)
-        if start < form and end > last:
+        if start < form and end > last and any(map(str.isalpha, page.plain[start:form])):
             last = end
             yield Company(start, _with_dot(page.plain, form, end))
 
@@ -102,7 +103,7 @@ def _name_start(page: Page, low: int, form: int) -> int:
     for index in range(len(tokens) - 1, -1, -1):
         token = tokens[index]
         gap = page.plain[token.end() : start]
-        if gap.strip(" ,") or "\n" in gap and page.plain[token.end() : start].count("\n") > 1 or taken >= _MOST_WORDS:
+        if gap.strip(" ,") or ("\n" in gap and page.plain[token.end() : start].count("\n") > 1) or taken >= _MOST_WORDS:
             break
         if ("," in gap and taken) or ("\n" in gap and not _wrapped(page, token.end())):
             break
@@ -123,7 +124,7 @@ def _belongs(word: str, before: str, taken: int) -> bool:
     joins = flat(bare) in _JOINERS and taken > 0 and before[:1].isupper() and flat(before) not in _before()
     if joins and bare != "I":
         return True
-    if flat(bare) in _before() or word.endswith((".", "!")) and len(bare) > 3:
+    if flat(bare) in _before() or (word.endswith((".", "!")) and len(bare) > 3):
         return bare.isupper() and flat(bare) not in {"i", "re"} and len(bare) > 2 and not word.endswith(".")
     if not bare or bare[0].isupper() or bare[0].isdigit() or bare in {"&", "+"}:
         return True
@@ -135,7 +136,7 @@ def _trimmed_start(page: Page, start: int, form: int) -> int:
     """A name begins with neither a joining word nor a sentence's first article."""
     for token in list(_TOKEN.finditer(page.plain, start, form)):
         word = token.group().strip(".'\"")
-        if word and (word[0].isupper() or word[0].isdigit()) and not flat(word) in _before():
+        if word and (word[0].isupper() or word[0].isdigit()) and flat(word) not in _before():
             return token.start()
         if word.isupper() and len(word) > 2:
             return token.start()
@@ -149,7 +150,11 @@ def _eastern(page: Page) -> Iterator[Company]:
         before = _LEFT.search(page.text, max(match.start() - 32, last), match.start())
         right = _without_particle(after.group("name")) if after else ""
         left = before.group("name") if before else ""
-        if right and not (left and _PARTICLE_ONLY.fullmatch(right)) and not (left and before and _is_name_left(left, after)):
+        if (
+            right
+            and not (left and _PARTICLE_ONLY.fullmatch(right))
+            and not (left and before and _is_name_left(left, after))
+        ):
             assert after is not None
             start, end = match.start(), after.start("name") + len(right)
         elif left and before:

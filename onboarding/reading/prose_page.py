@@ -12,8 +12,7 @@ from onboarding.reading.vocabulary import load_words
 
 _STOP: Final = re.compile(r"[.!?]+[\"')\]]{0,2}(?=\s)|[。！？]|\n")
 _ABBREVIATIONS: Final = frozenset(
-    "st nr no nos tel tel tél ul al pl os m lok geb ur ca co av avda dr mr mrs ms sr sra sig dott prof ing c p n str approx ltd inc hab int "
-    "corp bzw z b vs etc ext apt c/ e.g i.e z.b gegr dob d.o.b mob fax fam lic pte pty priv pvt gem ggf inkl max min mln mio tys tsd esc piso núm num".split()
+    ["st", "nr", "no", "nos", "tel", "tel", "tél", "ul", "al", "pl", "os", "m", "lok", "geb", "ur", "ca", "co", "av", "avda", "dr", "mr", "mrs", "ms", "sr", "sra", "sig", "dott", "prof", "ing", "c", "p", "n", "str", "approx", "ltd", "inc", "hab", "int", "corp", "bzw", "z", "b", "vs", "etc", "ext", "apt", "c/", "e.g", "i.e", "z.b", "gegr", "dob", "d.o.b", "mob", "fax", "fam", "lic", "pte", "pty", "priv", "pvt", "gem", "ggf", "inkl", "max", "min", "mln", "mio", "tys", "tsd", "esc", "piso", "núm", "num"]
 )
 _CHATTY: Final = re.compile(r"[a-z0-9]{3,40}[.?!] (?=(?:i|we|my|me|the|our|it|want|do|usual|can|thx)(?![^\s']))")
 _BULLET: Final = re.compile(r"\s{0,8}(?:[-*•·‣▪–]|\d{1,2}[.)]|[a-z][.)])\s")
@@ -72,6 +71,10 @@ class Page:
                 found.append(span)
         return found
 
+    def spans_over(self, start: int, end: int, *kinds: str) -> list[Span]:
+        """Spans that share a letter with [start, end), of the given kinds."""
+        return [span for span in self.spans_in(max(start - 60, 0), end, *kinds) if span.end > start]
+
     def claim(self, start: int, end: int) -> None:
         """Mark a piece as read: it belongs to a field and to no other."""
         self._claimed[start:end] = b"\x01" * max(end - start, 0)
@@ -106,7 +109,12 @@ def _line_ends(text: str, line: int, stop: int) -> bool:
     """Whether the line break at ``stop`` ends a sentence, and is not a mail program's wrapping."""
     here = text[line:stop].strip()
     following = text[stop + 1 : stop + 80]
-    if not here or not following.strip(" \t\r") or following.lstrip(" \t\r").startswith("\n") or _BULLET.match(following):
+    if (
+        not here
+        or not following.strip(" \t\r")
+        or following.lstrip(" \t\r").startswith("\n")
+        or _BULLET.match(following)
+    ):
         return True
     return len(here) < _WRAPPED or _CJK.search(here[-10:]) is not None
 
@@ -128,13 +136,15 @@ def _is_full_stop(plain: str, start: int, match: re.Match[str], relaxed: bool) -
     if not after or not (after[0].isupper() or after[0].isdigit() or after[0] in "\"'(" or _CJK.match(after)):
         if not relaxed or word in _ABBREVIATIONS or len(word) < 3:
             return not after or "\n" in plain[match.end() : match.end() + 3]
-    if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or word in {"o.o", "s.l", "b.v", "n.v", "s.a", "s.r.l", "s.p.a"}:
+    if (
+        word in _ABBREVIATIONS
+        or (len(word) == 1 and word.isalpha())
+        or word in {"o.o", "s.l", "b.v", "n.v", "s.a", "s.r.l", "s.p.a"}
+    ):
         return bool(after) and after.split()[0].lower() in _STARTERS
     return True
 
 
 _STARTERS: Final = frozenset(
-    "we our i my the it they wir unsere ich unser die das der nous notre je nos la le les wij onze ik ons het de nós nosso nossa somos "
-    "nuestra nuestro vendemos vendiamo siamo noi il lo sprzedajemy jesteśmy nasza nasz firma vi vår vårt jag ditt annual address anschrift "
-    "siège sede domicilio adres adress telefon tel iban website web site".split()
+    ["we", "our", "i", "my", "the", "it", "they", "wir", "unsere", "ich", "unser", "die", "das", "der", "nous", "notre", "je", "nos", "la", "le", "les", "wij", "onze", "ik", "ons", "het", "de", "nós", "nosso", "nossa", "somos", "nuestra", "nuestro", "vendemos", "vendiamo", "siamo", "noi", "il", "lo", "sprzedajemy", "jesteśmy", "nasza", "nasz", "firma", "vi", "vår", "vårt", "jag", "ditt", "annual", "address", "anschrift", "siège", "sede", "domicilio", "adres", "adress", "telefon", "tel", "iban", "website", "web", "site"]
 )

@@ -16,7 +16,19 @@ from onboarding.reading.prose_page import Page
 from onboarding.reading.shapes import flat
 
 _CLOSE: Final = 90
-_GAP_WORDS: Final = ("linking", "to_person", "title", "belongs", "owner", "director", "control", "owns", "relative", "each", "first_person")
+_GAP_WORDS: Final = (
+    "linking",
+    "to_person",
+    "title",
+    "belongs",
+    "owner",
+    "director",
+    "control",
+    "owns",
+    "relative",
+    "each",
+    "first_person",
+)
 _STRONG: Final = ("ownership_pct", "dob", "roles", "owner", "rest", "passport_number", "national_id")
 
 
@@ -71,7 +83,10 @@ def _speaker(page: Page, named: list[Mention], sender: str | None) -> str | None
 def _alone(page: Page, mention: Mention) -> bool:
     line = page.plain.rfind("\n", 0, mention.start) + 1
     stop = page.plain.find("\n", mention.end)
-    return page.plain[line : stop if stop >= 0 else len(page.plain)].strip(" ,.\r") == page.plain[mention.start : mention.end]
+    return (
+        page.plain[line : stop if stop >= 0 else len(page.plain)].strip(" ,.\r")
+        == page.plain[mention.start : mention.end]
+    )
 
 
 def _speakers(page: Page, named: list[Mention], speaker: str | None) -> list[Mention]:
@@ -81,15 +96,20 @@ def _speakers(page: Page, named: list[Mention], speaker: str | None) -> list[Men
     taken = {m.start for m in named}
     return [
         Mention(cue.start, cue.end, speaker, speaker=True)
-        for cue in page.cues_in(0, len(page.text), "first_person")
-        if _is_i(page, cue) and page.is_free(cue.start, cue.end) and not any(0 <= start - cue.end <= 3 for start in taken)
+        for cue in page.cues_in(0, len(page.text), "first_person", "my_name")
+        if _is_i(page, cue)
+        and page.is_free(cue.start, cue.end)
+        and not any(0 <= start - cue.end <= 3 for start in taken)
     ]
 
 
 def _is_i(page: Page, cue: Cue) -> bool:
     """Polish "i" is "and", Swedish "i" is "in": a small i counts only before an English verb."""
     word = page.plain[cue.start : cue.end]
-    return word != "i" or re.match(r" (?:own|am|have|was|hold|run|and my)\b", page.plain[cue.end : cue.end + 9]) is not None
+    return (
+        word != "i"
+        or re.match(r" (?:own|am|have|was|hold|run|and my)\b", page.plain[cue.end : cue.end + 9]) is not None
+    )
 
 
 def _entities(page: Page, merchant: Company | None) -> list[Mention]:
@@ -122,12 +142,14 @@ def _targets(
         yield event, target
 
 
-def _spread(page: Page, start: int, end: int, shares: list[Event], people: list[Mention]) -> list[tuple[Event, Mention]]:
+def _spread(
+    page: Page, start: int, end: int, shares: list[Event], people: list[Mention]
+) -> list[tuple[Event, Mention]]:
     """Shares stated for several people at once: "half and half", "each 50 %", "60/40", "A and B own 60 % and 40 %"."""
     together = _joined(page, people)
     if len(together) < 2:
         return []
-    if len(shares) == 1 and (shares[0].raw == "50 %" and shares[0].label or page.cues_in(start, end, "each")):
+    if len(shares) == 1 and ((shares[0].raw == "50 %" and shares[0].label) or page.cues_in(start, end, "each")):
         both = len(together) == 2 or page.cues_in(start, end, "each")
         return [(shares[0], mention) for mention in together] if both else []
     after = [share for share in shares if share.start > together[-1].end]
@@ -160,7 +182,11 @@ def _target(page: Page, event: Event, here: list[Mention], last: Mention | None,
     after = next((m for m in here if m.start >= event.end), None)
     if before and _bracketed(page, before, event):
         return before
-    if after and event.field in ("ownership_pct", "rest", "roles", "owner") and _leads_to(page, event, before, after, held):
+    if (
+        after
+        and event.field in ("ownership_pct", "rest", "roles", "owner")
+        and _leads_to(page, event, before, after, held)
+    ):
         return after
     if before and event.start - before.end <= _CLOSE * (1 + (event.field == "dob")):
         return before
@@ -211,7 +237,7 @@ def _people(
     ]
     persons.sort(key=lambda person: person.start)
     entities = [m for m, said in accepted if m.entity and any(e.field == "ownership_pct" for e in said)]
-    links = _links(page, accepted, speaker, merchant) if entities and merchant else []
+    links = _links(page, everyone, given, speaker, merchant) if entities and merchant else []
     return People(persons, links)
 
 
@@ -252,20 +278,26 @@ def _details(said: list[Event]) -> tuple[tuple[str, Any, int, str], ...]:
 
 
 def _links(
-    page: Page, accepted: list[tuple[Mention, list[Event]]], speaker: str | None, merchant: Company
+    page: Page, everyone: list[Mention], given: dict[int, list[Event]], speaker: str | None, merchant: Company
 ) -> list[dict[str, Any]]:
+    """Who holds what of whom. A company named before its holders in their sentence ("X is owned by …") is what they hold."""
     links = []
-    entities = [m for m, _ in accepted if m.entity]
-    for mention, said in accepted:
-        for share in (event for event in said if event.field == "ownership_pct"):
-            start, _ = page.sentence(share.start)
-            held = [e for e in entities if start <= e.start and e.end <= min(share.start, mention.start) and e != mention]
-            owned = held[-1].name if held and mention.start > held[-1].end else page.text[merchant.start : merchant.end]
+    for mention in everyone:
+        for share in (event for event in given.get(mention.start, []) if event.field == "ownership_pct"):
+            start, end = page.sentence(share.start)
+            subjects = [
+                other.name
+                for other in everyone
+                if other.entity
+                and start <= other.start
+                and other.end <= min(share.start, mention.start)
+                and not any(e.field == "ownership_pct" and start <= e.start < end for e in given.get(other.start, []))
+            ]
             links.append(
                 {
                     "owner": _full(mention, speaker),
                     "owner_type": "entity" if mention.entity else "person",
-                    "owns": owned,
+                    "owns": subjects[-1] if subjects else page.text[merchant.start : merchant.end],
                     "pct": share.raw,
                 }
             )

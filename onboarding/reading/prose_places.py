@@ -21,11 +21,11 @@ _CODES: Final = re.compile(
     r"|(?P<bare>(?:[A-Z]{1,2}-)?\d{4,6}))(?![\w/-]|[.,]\d)"
 )
 _STATES: Final = frozenset(
-    "NSW VIC QLD SA WA TAS ACT NT AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA "
-    "RI SC SD TN TX UT VT VA WA WV WI WY DC BC AB SK MB ON QC NB NS PE NL SP RJ MG RS PR BA KA MH DL TN".split()
+    ["NSW", "VIC", "QLD", "SA", "WA", "TAS", "ACT", "NT", "AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "FL", "GA", "HI", "ID", "IL", "IN", "IA", "KS", "KY", "LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM", "NY", "NC", "ND", "OH", "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY", "DC", "BC", "AB", "SK", "MB", "ON", "QC", "NB", "NS", "PE", "NL", "SP", "RJ", "MG", "RS", "PR", "BA", "KA", "MH", "DL", "TN"]
 )
 _STREET: Final = re.compile(
-    r"(?:\d{1,4}(?:st|nd|rd|th) [^\W\d]|\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?,? [^\W\d]|[^\W\d_]{2,}\.?,? (?:n[°ºr.]{1,2} ?)?#?\d{1,5}|[^\W\d_]{2,}(?:straat|strasse|straße|gatan|vägen|weg|gasse|kade|laan)\b)", re.I
+    r"(?:\d{1,4}(?:st|nd|rd|th) [^\W\d]|\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?,? [^\W\d]|[^\W\d_]{2,}\.?,? (?:n[°ºr.]{1,2} ?)?#?\d{1,5}|[^\W\d_]{2,}(?:straat|strasse|straße|gatan|vägen|weg|gasse|kade|laan)\b)",
+    re.I,
 )
 _TOKEN: Final = re.compile(r"[^\s]+")
 _EASTERN: Final = re.compile(
@@ -33,7 +33,9 @@ _EASTERN: Final = re.compile(
     r"|[\u4e00-\u9fff]{2,3}[都道府県][\u4e00-\u9fff々]{1,8}[市区郡町村][^\n、。;；:：（(\s]{1,40}"
     r"|(?:\(?\d{5}\)?\s)?(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주)[가-힣]{0,6}\s[가-힣]{1,8}[시군구]\s[^\n.,;:은는이가]{2,60}?\d{1,5}(?:-\d{1,4})?(?:번지|호|층)?(?:,? ?[가-힣\d]{1,10}(?:층|호))?(?:\s?\(\d{5}\)|\s\d{5}(?!\d))?"
 )
-_CODE_WORDS: Final = re.compile(r"\b(?:CEP|C\.?P\.?|PLZ|postcode|post code|zip(?: code)?|eircode|CAP|kod pocztowy)[: ]+(?=[A-Z0-9])", re.I)
+_CODE_WORDS: Final = re.compile(
+    r"\b(?:CEP|C\.?P\.?|PLZ|postcode|post code|zip(?: code)?|eircode|CAP|kod pocztowy)[: ]+(?=[A-Z0-9])", re.I
+)
 _LONGEST: Final = 120
 _AFTER: Final = re.compile(rf",? {{0,2}}(?:\(?[A-Z]{{2}}\)?(?![\w])|{_CITY})")
 _HOME: Final = ("living",)
@@ -75,7 +77,9 @@ def _eastern(page: Page) -> Iterator[Place]:
 
 def _by_code(page: Page) -> Iterator[Place]:
     for match in _CODES.finditer(page.plain):
-        if not page.is_free(*match.span()) or page.spans_in(match.start(), match.end(), "date", "phone", "iban", "percent"):
+        if not page.is_free(*match.span()) or page.spans_in(
+            match.start(), match.end(), "date", "phone", "iban", "percent"
+        ):
             continue
         start = _start(page, match.start())
         end, city = _end(page, match)
@@ -100,9 +104,15 @@ def _start(page: Page, code: int) -> int:
         gap = page.plain[token.end() : start]
         if "\n\n" in gap or not page.is_free(token.start(), token.end()) or word.endswith((":", ";", "!", "?")):
             break
-        if page.cues_in(token.start(), token.end(), "founded", "born", "title") or page.spans_in(token.start(), token.end(), "email", "url", "date"):
+        if page.cues_in(token.start(), token.end(), "founded", "born", "title") or page.spans_over(
+            token.start(), token.end(), "email", "url", "date", "percent"
+        ):
             break
-        if bare and not (bare[0].isupper() or bare[0].isdigit() or bare[0] in "#'" or flat(bare) in _small()) and bare != "-":
+        if (
+            bare
+            and not (bare[0].isupper() or bare[0].isdigit() or bare[0] in "#'" or flat(bare) in _small())
+            and bare != "-"
+        ):
             break
         if word.endswith(".") and len(bare) > 4 and start != code:
             break
@@ -129,10 +139,9 @@ def _street_start(page: Page, start: int, code: int) -> int:
     return min(start, code)
 
 
-_PREPOSITIONS: Final = frozenset("in at en em na no i w op pa bei an from".split())
+_PREPOSITIONS: Final = frozenset(["in", "at", "en", "em", "na", "no", "i", "w", "op", "pa", "bei", "an", "from"])
 _LEADS: Final = frozenset(
-    "in at an am on of and und e y i et en och from aus im the der die das den our unsere notre unser ons sitz adresse anschrift address sede "
-    "siege domicilio adres adress located based nous wir we vi a u w we son de del la em na no with ditt to by is ist est es is shop office".split()
+    ["in", "at", "an", "am", "on", "of", "and", "und", "e", "y", "i", "et", "en", "och", "from", "aus", "im", "the", "der", "die", "das", "den", "our", "unsere", "notre", "unser", "ons", "sitz", "adresse", "anschrift", "address", "sede", "siege", "domicilio", "adres", "adress", "located", "based", "nous", "wir", "we", "vi", "a", "u", "w", "we", "son", "de", "del", "la", "em", "na", "no", "with", "ditt", "to", "by", "is", "ist", "est", "es", "is", "shop", "office"]
 )
 
 

@@ -12,7 +12,12 @@ from onboarding.reading.prose_page import Page
 from onboarding.reading.spans import Span
 
 PERIODS: Final = ("per_month", "per_week", "per_day", "per_year")
-_PERIOD_IN_ENGLISH: Final = {"per_month": "per month", "per_week": "per week", "per_day": "per day", "per_year": "per year"}
+_PERIOD_IN_ENGLISH: Final = {
+    "per_month": "per month",
+    "per_week": "per week",
+    "per_day": "per day",
+    "per_year": "per year",
+}
 _MEANINGS: Final = ("volume", "ticket", "not_money")
 _NEAR: Final = 28
 _FAR: Final = 110
@@ -137,7 +142,9 @@ def _counts(page: Page) -> Iterator[Found]:
         if span.kind not in ("number", "amount") or not page.is_free(span.start, span.end):
             continue
         _, after = _around(page, span, "amount", "number", "percent", "date")
-        things = [cue for cue in page.cues_in(span.end, min(after, span.end + 24), "count") if cue.start - span.end < 14]
+        things = [
+            cue for cue in page.cues_in(span.end, min(after, span.end + 24), "count") if cue.start - span.end < 14
+        ]
         if not things or any(sign in page.plain[span.start : span.end] for sign in "€£$¥₩"):
             continue
         period = next(iter(page.cues_in(things[0].end, min(after, things[0].end + 30), *PERIODS)), None)
@@ -146,7 +153,13 @@ def _counts(page: Page) -> Iterator[Found]:
         if period is not None and period.concept == "per_month":
             end = things[0].end
             page.claim(span.start, end)
-            yield Found("transactions_per_month", span.start, span.end, page.text[span.start : span.end], page.text[span.end : period.end].strip() or "per month")
+            yield Found(
+                "transactions_per_month",
+                span.start,
+                span.end,
+                page.text[span.start : span.end],
+                page.text[span.end : period.end].strip() or "per month",
+            )
 
 
 def _found(page: Page, path: str, span: Span, label: str, confidence: float = 0.8) -> Found:

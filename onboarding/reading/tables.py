@@ -10,10 +10,7 @@ from onboarding.reading.prose_page import Page
 _RULE: Final = re.compile(r"[\s|:+=\-─━┼│]*[-=─━]{2,}[\s|:+=\-─━┼│]*")
 _HEADS: Final = frozenset(
     squash(word)
-    for word in (
-        "field value feld wert angabe champ valeur veld waarde campo valor 項目 内容 値 voce valore pole wartość fält värde 항목 내용 값 item "
-        "details detail data question answer frage antwort information eintrag donnée réponse gegevens dato risposta dane uppgift"
-    ).split()
+    for word in ["field", "value", "feld", "wert", "angabe", "champ", "valeur", "veld", "waarde", "campo", "valor", "項目", "内容", "値", "voce", "valore", "pole", "wartość", "fält", "värde", "항목", "내용", "값", "item", "details", "detail", "data", "question", "answer", "frage", "antwort", "information", "eintrag", "donnée", "réponse", "gegevens", "dato", "risposta", "dane", "uppgift"]
 )
 
 
@@ -56,7 +53,9 @@ class Table(NamedTuple):
     def _under_header(self, sections: tuple[Key, ...], header: list[str]) -> list[Pair]:
         people = any(read_label(cell).has("dob", "pct", "nationality", "roles", "first_name") for cell in header)
         scope: tuple[Key, ...] = sections
-        if people and not any(isinstance(key, str) and read_label(key).has("@owner", "@person", "@director") for key in sections):
+        if people and not any(
+            isinstance(key, str) and read_label(key).has("@owner", "@person", "@director") for key in sections
+        ):
             scope = ("persons",)
         found = []
         for number, row in enumerate(self.rows[1:]):
@@ -99,7 +98,9 @@ def table_at(page: Page, lines: list[Line], at: int) -> Table | None:
 
 def _labelled_otherwise(page: Page, line: Line) -> bool:
     """ "Legal name: X | VAT: Y": pairs with colons, and the bars only between them."""
-    return any(page.plain[mark.end : mark.value].strip() in (":", "=") for mark in line.marks) and not page.plain.startswith("|", line.start)
+    return any(
+        page.plain[mark.end : mark.value].strip() in (":", "=") for mark in line.marks
+    ) and not page.plain.startswith("|", line.start)
 
 
 def _cells(page: Page, line: Line) -> list[Cell]:

@@ -12,9 +12,11 @@ from onboarding.reading.structure import read_json
 _DEEPEST: Final = 60
 _NAMING: Final = frozenset(["name", "label", "key", "id", "field", "question", "title"])
 _GENERIC: Final = frozenset(
-    "field entry item property attribute param parameter value input var string answer data element feld champ veld campo pole fält".split()
+    ["field", "entry", "item", "property", "attribute", "param", "parameter", "value", "input", "var", "string", "answer", "data", "element", "feld", "champ", "veld", "campo", "pole", "fält"]
 )
-_UNITS: Final = frozenset(["currency", "ccy", "unit", "period", "per", "waehrung", "währung", "devise", "valuta", "moneda", "moeda", "waluta"])
+_UNITS: Final = frozenset(
+    ["currency", "ccy", "unit", "period", "per", "waehrung", "währung", "devise", "valuta", "moneda", "moeda", "waluta"]
+)
 
 
 class _Node:
@@ -77,7 +79,12 @@ def _data(node: _Node) -> Any:
     attributes = [(key, value, at) for key, value, at in node.attributes if value.strip()]
     if text is not None and not node.children and all(key.lower() in _UNITS for key, _, _ in attributes):
         return _leaf(" ".join([text, *(value for _, value, _ in attributes)]), text.offset)
-    if not node.children and len(attributes) == 1 and text is None and attributes[0][0].lower() in {"value", "v", "val", "content"}:
+    if (
+        not node.children
+        and len(attributes) == 1
+        and text is None
+        and attributes[0][0].lower() in {"value", "v", "val", "content"}
+    ):
         return _leaf(attributes[0][1], attributes[0][2])
     found: dict[str, Any] = {}
     for key, value, offset in attributes:
@@ -98,7 +105,9 @@ def _named(node: _Node) -> tuple[str, Any] | None:
     if node.name.lower() not in _GENERIC or node.children:
         return None
     naming = next(((key, value) for key, value, _ in node.attributes if key.lower() in _NAMING), None)
-    rest = [(value, at) for key, value, at in node.attributes if key.lower() in {"value", "v", "val", "content", "answer"}]
+    rest = [
+        (value, at) for key, value, at in node.attributes if key.lower() in {"value", "v", "val", "content", "answer"}
+    ]
     rest = rest or node.texts
     if naming is None or not naming[1].strip():
         return None
