@@ -76,7 +76,12 @@ def _without_country(text: str, country: str | None) -> tuple[str, str | None]:
     tail = last.strip(" .()")
     if fold(tail) in _EMIRATES:
         return text, None  # "Dubai" names the country, but it is the city
-    if comma and not any(map(str.isdigit, tail)) and (code := country_code(tail)) and _names_country(tail, code, country):
+    if (
+        comma
+        and not any(map(str.isdigit, tail))
+        and (code := country_code(tail))
+        and _names_country(tail, code, country)
+    ):
         return head.strip(" ,;"), code
     match = re.search(r"[\s,]+\(?([^\W\d_][^\d,()]{2,40})\)?$", text)
     words = match[1].split() if match else []

@@ -1,14 +1,18 @@
 """Account numbers (policy 4.6): IBAN compact, national numbers as letters and digits without separators."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from pydantic import JsonValue
+from schwifty import registry
+from schwifty.exceptions import SchwiftyException
 
 from onboarding.reading.identifiers import compact
 from onboarding.reading.text import clean
 
 _IBAN: Final = re.compile(r"[A-Z]{2}\d{2}[A-Z\d]{8,31}")
+_WITHIN: Final = re.compile(r"(?<![A-Z\d])[A-Z]{2}\d{2}(?:[ .-]?[A-Z\d]){10,32}")
 _LONGEST: Final = 100
 NATIONAL: Final = ("account_number", "bank_code", "branch_code", "routing_number")
 
@@ -24,6 +28,24 @@ def iban(raw: JsonValue) -> str | None:
 def looks_like_iban(text: str) -> bool:
     """Two letters, two digits, then letters and digits: the form, not the check."""
     return _IBAN.fullmatch(compact(text[:_LONGEST]).removeprefix("IBAN")) is not None
+
+
+def find_iban(text: str) -> str | None:
+    """The first IBAN in a text, as long as its country has them (by form, also when the check fails)."""
+    for match in _WITHIN.finditer(text[:2000].upper()):
+        squeezed = compact(match[0])
+        length = _length(squeezed[:2])
+        if length and len(squeezed) >= length - 2:
+            return squeezed[:length]
+    return None
+
+
+@lru_cache(maxsize=512)
+def _length(country: str) -> int | None:
+    try:
+        return int(registry.get_iban_spec(country).iban_length)
+    except (KeyError, ValueError, AttributeError, SchwiftyException):
+        return None
 
 
 def account_part(raw: JsonValue) -> str | None:

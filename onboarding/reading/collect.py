@@ -14,6 +14,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from onboarding.reading.bank import find_iban, looks_like_iban
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.dates import is_date_like
 from onboarding.reading.labels import read_label
@@ -24,7 +25,6 @@ from onboarding.reading.text import clean, scalar_text
 Key = str | int
 _EMAIL: Final = re.compile(r"[^\s@<>,;:()\[\]]{1,64}@[^\s@<>,;()\[\]]{1,190}")
 _URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>,;]{3,200}", re.IGNORECASE)
-_IBAN: Final = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}", re.IGNORECASE)
 _PHONE: Final = re.compile(r"\+?[\d(][\d ().\-/]{5,24}\d")
 _ROLE_OF_SCOPE: Final = {"@owner": "owner", "@director": "director", "@control": "control person", "@person": None}
 _SHORT: Final = 400
@@ -41,6 +41,7 @@ class Collector:
         self._last: dict[tuple[Key, ...], int] = {}
         self._latest: int | None = None
         self._count = 0
+        self._before: str | None = None
 
     def add(self, path: Sequence[Key], value: JsonValue, where: str) -> None:
         """One value under its labels. ``path`` runs from the outermost wrapper to the label; ints are list positions."""
@@ -68,6 +69,7 @@ class Collector:
 
     def emit(self, path: str, value: JsonValue, where: str, label: str | None = None, confidence: float = 1.0) -> None:
         """A candidate as it stands."""
+        self._before = path
         self.candidates.append(
             Candidate(path=path, raw=value, source=self.source, where=where, label=label, confidence=confidence)
         )
@@ -87,6 +89,9 @@ class Collector:
                 weight = 0.3 if spot.scope in PERSON_SCOPES else 0.5
                 self.emit(shaped, value, where, label, weight)
                 return
+        if text and self._before == "address.line1" and read_label(str(path[-1])).has("~number"):
+            self.emit("address.house_number", value, where, label)
+            return
         self.emit("extra", value, where, label)
         if text and self._latest is not None and spot.scope != "@ignored":
             self._role_in_notes(text, where, label)
@@ -129,6 +134,9 @@ class Collector:
     def _person_value(self, path: Sequence[Key], spot: Place, value: JsonValue, where: str, label: str) -> None:
         assert spot.path is not None
         field = spot.path.removeprefix("persons[].")
+        if field in {"ownership_pct", "roles"} and spot.scope is None and self._near(tuple(path[:-1])) is None:
+            self.emit("extra", value, where, label)
+            return
         if field == "phrase":
             self._phrase(path, spot, value, where, label)
             return
@@ -199,6 +207,9 @@ class Collector:
         parent = self._parent(key)
         if parent is not None:
             self._person(number, "parent", parent, "", None)
+        if isinstance(named := key[-2] if len(key) > 1 else None, str) and key[-1] in PERSON_SCOPES and " " in named:
+            self._person(number, "name", named, "", named)
+            self._held[number].add("name")
         for office in sorted(offices):
             self._person(number, "roles", office, "", office)
         return number
@@ -270,16 +281,18 @@ def _by_shape(text: str) -> str | None:
         return "contact.email"
     if _URL.fullmatch(text):
         return "website"
-    return "bank.iban" if _IBAN.fullmatch(text) and not text.isalpha() else None
+    return "bank.iban" if find_iban(text) and looks_like_iban(text) else None
 
 
 def _parts_of(kind: str, text: str) -> list[tuple[str, str]]:
     if kind == "contact":
         return _contact_parts(text)
     if kind == "bank":
-        match = _IBAN.search(text)
-        if match:
-            return [("bank.iban", match[0])]
+        account = find_iban(text)
+        if account:
+            return [("bank.iban", account)]
+        if re.fullmatch(r"\d{3,4}", text):
+            return [("bank.bank_code", text)]
         digits = re.search(r"(?<!\w)\d[\d -]{4,30}\d(?!\w)", text)
         return [("bank.account_number", digits[0])] if digits else []
     if is_date_like(text):

@@ -140,12 +140,17 @@ def read_address(found: Found, draft: Draft, country: str | None) -> None:
     _from_whole(found, raw, country)
     _from_long_line(raw, country)
     number = choose(found.get("address.house_number", []), lambda c: clean(_scalar(c)))
+    suburb = choose(found.get("address.suburb", []), lambda c: clean(_scalar(c)))
+    if suburb and "city" not in raw:
+        raw["city"] = (suburb.value, suburb.candidate)
+        suburb = None
     more = [
         c.value
         for part in ("line2",)
         for s in found.get(f"address.{part}", [])[:4]
         if (c := choose([s], lambda c: clean(_scalar(c))))
     ]
+    more += [suburb.value] if suburb else []
     if country == "SG" and "city" not in raw and "line1" in raw:
         raw["city"] = ("Singapore", raw["line1"][1])
     for part, (text, candidate) in raw.items():

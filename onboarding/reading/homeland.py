@@ -7,7 +7,7 @@ from typing import Final
 import phonenumbers
 
 from onboarding.reading.addresses import take_apart
-from onboarding.reading.bank import iban
+from onboarding.reading.bank import iban, looks_like_iban
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.choosing import Standing, choose
 from onboarding.reading.codes import country_code
@@ -112,9 +112,9 @@ def _by_address(flat: Sequence[Candidate]) -> tuple[str, Candidate] | None:
 
 
 def _by_iban(flat: Sequence[Candidate]) -> tuple[str, Candidate] | None:
-    for _, candidate in _of(flat, "bank.iban"):
+    for _, candidate in _of(flat, "bank.iban", "bank.account_number"):
         number = iban(candidate.raw) or ""
-        if re.match(r"[A-Z]{2}\d{2}", number):
+        if looks_like_iban(number) and re.match(r"[A-Z]{2}\d{2}", number):
             return number[:2], candidate
     return None
 

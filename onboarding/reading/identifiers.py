@@ -114,9 +114,10 @@ def _stated(raw: JsonValue) -> str | None:
 @lru_cache(maxsize=4096)
 def registration_number(raw: JsonValue, country: str | None, court: str | None = None) -> str | None:
     """The registration number in its country's form; what does not fit stays as written, blanks collapsed."""
-    text = _stated(raw)
-    if text is None:
+    text = clean(raw) if country in _AS_WRITTEN_ONLY or country is None else _stated(raw)
+    if text is None or isinstance(raw, bool):
         return None
+    text = text[:_LONGEST]
     if country == "DE":
         return _german(text, court)
     if country == "AT":

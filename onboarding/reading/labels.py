@@ -28,6 +28,7 @@ _STOP: Final = frozenset(
     " information field answer input section given stated eur usd gbp chf sek pln jpy krw brl inr aud cad sgd zar aed kwd mxn"
     " nok dkk czk huf in% dd mm yyyy yy iso alpha2".split()
 )
+_SMALL: Final = frozenset("de du des del della dello di da do das dos van of the von der el la le y e et en".split())
 _LINKS: Final = ("s", "es", "n", "en", "e")
 
 
@@ -97,8 +98,12 @@ def _glossary() -> dict[str, tuple[str, ...]]:
 
 def _spellings(word: str) -> set[str]:
     lower = word.lower()
+    short = " ".join(w for w in re.sub(r"\b[dl]'", " ", lower).split() if w not in _SMALL)
     german = lower.replace("ä", "ae").replace("ö", "oe").replace("ü", "ue")
-    return {squash(lower), squash(german)}
+    found = {squash(lower), squash(german)}
+    if short != lower and (" " in short or len(short) > 7):
+        found.add(squash(short))
+    return found
 
 
 def _segment(words: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], ...], int]:

@@ -21,10 +21,12 @@ from onboarding.reading.people import mentions, role_kinds, roles
 from onboarding.reading.result import FieldSource
 from onboarding.reading.text import clean, fold, scalar_text
 
+RELATIVE: Final = "relative of "
+"""How a reader of prose labels a name whose family name it took from a relative's."""
 _PATH: Final = re.compile(r"persons\[(\d+)\]\.(\w+)")
 _LINK: Final = re.compile(r"ownership\[(\d+)\]\.(\w+)")
 _ENTITY_TYPE: Final = re.compile(
-    r"entit|compan|corporat|legal|organi[sz]ation|juri|gesellschaft|firma|unternehmen|societ|soci[eé]t|empresa|bedrijf|rechtsp|"
+    r"entit|entid|socied|compan|corporat|legal|organi[sz]ation|juri|gesellschaft|firma|unternehmen|societ|soci[eé]t|empresa|bedrijf|rechtsp|"
     r"spolk|osoba prawna|bolag|foretag|trust|fund|holding|法人|会社|법인|회사|business|moral|giuridica|juridica"
 )
 _PERSON_TYPE: Final = re.compile(
@@ -82,6 +84,8 @@ def _read(somebody: Somebody) -> None:
         name: _first_text(somebody, name) for name in ("given_name", "family_name", "name_prefix", "second_family_name")
     }
     middle = _first_text(somebody, "middle_name")
+    if parts["given_name"] and not parts["family_name"] and stated and parts["given_name"] not in text:
+        parts["family_name"], somebody.name = clean(text), None
     given = " ".join(part for part in (parts["given_name"], middle) if part) or None
     if somebody.name is None or (parts["family_name"] and " " not in somebody.name and not parts["given_name"]):
         given = given or somebody.name
@@ -92,6 +96,8 @@ def _read(somebody: Somebody) -> None:
     relative = _first_text(somebody, "relative_of")
     if somebody.name and relative and " " not in somebody.name and " " in relative:
         somebody.name, somebody.completed_from = f"{somebody.name} {relative.split()[-1]}", relative
+    if stated and (stated.label or "").startswith(RELATIVE):
+        somebody.completed_from = str(stated.label).removeprefix(RELATIVE)
     somebody.kinds = frozenset().union(*(role_kinds(c.raw) for c in somebody.fields.get("roles", [])))
     share = next((s for c in somebody.fields.get("ownership_pct", []) if (s := read_share(c.raw))), None)
     somebody.share = share or (ShareReading(100) if "sole_owner" in somebody.kinds else None)
@@ -103,13 +109,17 @@ def _first_text(somebody: Somebody, name: str) -> str | None:
 
 
 def _is_entity(somebody: Somebody, name: str) -> bool:
-    stated = fold(_first_text(somebody, "type") or "")
+    named = somebody.fields.keys() & {"dob", "given_name", "family_name"}
+    return _says_entity(_first_text(somebody, "type"), "" if named else name)
+
+
+def _says_entity(kind: JsonValue, name: str) -> bool:
+    """What the stated kind of owner says, or the name where it says nothing we know."""
+    stated = fold(clean(kind) or "")
     if stated and _PERSON_TYPE.search(stated):
         return False
     if stated and _ENTITY_TYPE.search(stated):
         return True
-    if somebody.fields.keys() & {"dob", "given_name", "family_name"}:
-        return False
     return bool(name) and is_entity(name)
 
 
@@ -162,8 +172,7 @@ def stated_links(found: Iterable[Standing], company: str | None) -> list[Ownersh
     for key, row in rows.items():
         owner, owns, share = clean(row.get("owner")), clean(row.get("owns")) or company, shares.get(key)
         if owner and owns and share:
-            kind = fold(clean(row.get("owner_type")) or "")
-            entity = bool(_ENTITY_TYPE.search(kind)) and not _PERSON_TYPE.search(kind) if kind else is_entity(owner)
+            entity = _says_entity(row.get("owner_type"), owner)
             name = owner if entity else person_name(owner) or owner
             links.append(OwnershipLink(owner=name, owner_type="entity" if entity else "person", owns=owns,
                                        pct=plain_number(share.pct * scale)))  # fmt: skip

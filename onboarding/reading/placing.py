@@ -18,7 +18,7 @@ _REGISTRATION: Final = frozenset(
 )
 _TAX: Final = frozenset("tax ein utr nip pan abn bn rfc".split())
 _VAT: Final = frozenset("vat gstin bnrt".split())
-_ADDRESS: Final = frozenset("line1 line2 house_number city region postal_code city_line".split())
+_ADDRESS: Final = frozenset("suburb line1 line2 house_number city region postal_code city_line".split())
 _BANK: Final = frozenset("iban account_number clabe bank_code branch_code routing_number holder".split())
 _PERSON: Final = frozenset(
     "first_name middle_name last_name second_surname first_surname prefix dob nationality pct roles national_id "
@@ -232,6 +232,8 @@ def _path(concept: str, scope: str | None, leaf: Label, wrappers: list[Label]) -
         return (f"contact.{part}" if scope == "@contact" else f"persons[].{part}"), 1.0
     if concept in _PERSON_ONLY and scope not in {"@contact", "@bank", "@home"}:
         return _person_path(concept)
+    if concept in {"pct", "roles"} and scope is None:
+        return _person_path(concept)[0], 0.9
     if scope == "@ownership" and concept in {"pct", "owns", "person_type", "roles"}:
         return _person_path(concept)
     if concept.startswith("@"):

@@ -29,7 +29,7 @@ _SECTION_KEYS: Final = (
     "rubrik|セクション|区分|섹션|구분|rubrique|groupe|sectie|groep|seção|secao|titre|título|titolo|tytuł|label|block|step|page|"
     "tab|category|헤더|見出し|제목|sektion|nombre|nome|nom|naam|part|kategorie"
 )
-_FROM_KEYS: Final = "from|parent|source|holder|owner|von|shareholder"
+_FROM_KEYS: Final = "titular|titolare|from|parent|source|holder|owner|von|shareholder"
 _TO_KEYS: Final = "to|child|target|subsidiary|of|in|entity|company|nach|investee|issuer"
 
 

@@ -8,11 +8,23 @@ from typing import Final
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.collect import Collector
 from onboarding.reading.labels import read_label
+from onboarding.reading.placing import PERSON_SCOPES
 from onboarding.reading.text import remove_format
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _MOST_COLUMNS: Final = 2000
 _MOST_ROWS: Final = 200
+WRAPPERS: Final = (
+    *PERSON_SCOPES,
+    "@company",
+    "@contact",
+    "@bank",
+    "@address",
+    "@figures",
+    "@registration",
+    "@birth",
+    "volume",
+)
 
 
 def read_table(text: str, *, source: str) -> list[Candidate]:
@@ -41,9 +53,20 @@ def _row(collector: Collector, header: Sequence[str], row: Sequence[str], number
         if not cell.strip():
             continue
         if label.strip():
-            collector.add(tuple(part for part in label.split(".") if part.strip()) or (label,), cell, where)
+            collector.add(_trail(label), cell, where)
         else:
             collector.emit("extra", cell, where)
+
+
+def _trail(label: str) -> tuple[str, ...]:
+    """``owner.name`` is a wrapper and a label; "Org.nr" is one label."""
+    parts = tuple(part.strip() for part in label.split(".") if part.strip())
+    whole = read_label(label)
+    if len(parts) > 1 and not (whole.segments and whole.unknown == 0 and " " in label):
+        apart = [read_label(part) for part in parts]
+        if all(part.segments and not part.unknown for part in apart) and apart[0].has(*WRAPPERS):
+            return parts
+    return (label,)
 
 
 def _rows(text: str) -> list[list[str]]:
