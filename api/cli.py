@@ -1,27 +1,19 @@
 """The shell face: ``onboard --help``."""
 
 import asyncio
-import json
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import typer
-from dotenv import dotenv_values
-from rich.console import Console
 
 from api import doctor as checkup
 from api import show as display
-from api.client import CallFailed, Client, token_of
 from api.evaluate import evaluate
 from api.serve import configure_logging
 from api.serve import serve as run_service
+from api.shell import Json, err, out, present, service, settings_of, told
 from graph import administration
-from onboarding.errors import OnboardingError
-from onboarding.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 tokens = typer.Typer(no_args_is_help=True, help="Bearer tokens of backends and people.")
@@ -29,43 +21,8 @@ checkpoints = typer.Typer(no_args_is_help=True, help="What the graph remembers o
 app.add_typer(tokens, name="token")
 app.add_typer(checkpoints, name="checkpoints")
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
-Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 TYPES: Final = {"json": "application/json", "text": "text/plain", "csv": "text/csv"}
 SUFFIXES: Final = {".json": "json", ".csv": "csv", ".txt": "text", ".eml": "text", ".md": "text", ".xml": "text"}
-
-
-def settings_of() -> Settings:
-    """The environment over ``.env``: the only place where either is read."""
-    values = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    return Settings.from_environment(values | dict(os.environ))
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors of ours as one line on stderr and exit code 1."""
-    try:
-        yield
-    except (OnboardingError, CallFailed, OSError) as error:
-        err.print(f"[red]error:[/red] {getattr(error, 'detail', None) or error}", highlight=False)
-        raise typer.Exit(1) from None
-
-
-@contextmanager
-def _service() -> Iterator[Client]:
-    with _told():
-        settings = settings_of()
-        url = os.environ.get("ONBOARD_URL", "http://127.0.0.1:8000").rstrip("/")
-        with Client(url, token_of(settings, os.environ.get("ONBOARD_TOKEN"))) as client:
-            yield client
-
-
-def _print(data: Any, as_json: bool, shown: Any) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
-    else:
-        out.print(shown)
 
 
 @app.command()
@@ -80,7 +37,7 @@ def serve(
         out.print(f"onboard serves [bold]{url}[/bold] (API reference: {url}/docs); data in {settings.data_dir}")
         out.print(f"admin token in {settings.data_dir / 'admin-token'}; stop with Ctrl-C")
 
-    with _told():
+    with told():
         settings = settings_of()
         asyncio.run(run_service(settings, host, port, ready))
 
@@ -96,7 +53,7 @@ def submit(
     as_json: Json = False,
 ) -> None:
     """Submit an application."""
-    with _service() as client:
+    with service() as client:
         body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         kind = (
             format_
@@ -109,7 +66,7 @@ def submit(
         found = [display.settled(client, row["case"]) if wait and row.get("case") else row.get("case") for row in rows]
         problems = [row["problem"]["detail"] for row in rows if row.get("problem")]
         cases = [case for case in found if case]
-        _print(answer if not wait else (cases[0] if len(rows) == 1 else cases), as_json, display.table(cases))
+        present(answer if not wait else (cases[0] if len(rows) == 1 else cases), as_json, display.table(cases))
         for problem in problems:
             err.print(f"[red]not accepted:[/red] {problem}", highlight=False)
         if problems:
@@ -124,19 +81,19 @@ def cases(
     as_json: Json = False,
 ) -> None:
     """List cases, newest first."""
-    with _service() as client:
+    with service() as client:
         params = {name: value for name, value in {"status": status, "q": q, "limit": limit}.items() if value}
         answer = client.call("GET", "/v1/cases", params=params)
-        _print(answer, as_json, display.table(answer["items"]))
+        present(answer, as_json, display.table(answer["items"]))
 
 
 @app.command()
 def show(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: Json = False) -> None:
     """Show one case: what was read, what was found and why, what was decided, and what happened."""
-    with _service() as client:
+    with service() as client:
         answer = client.call("GET", f"/v1/cases/{case}")
         events = client.call("GET", f"/v1/cases/{case}/events")["items"]
-        _print(answer if as_json else None, as_json, display.case(answer, events))
+        present(answer if as_json else None, as_json, display.case(answer, events))
 
 
 @app.command()
@@ -151,7 +108,7 @@ def decide(
     as_json: Json = False,
 ) -> None:
     """Decide the waiting review of a case."""
-    with _service() as client:
+    with service() as client:
         body = {
             "action": action.replace("-", "_"),
             "reason_codes": reason or [],
@@ -159,15 +116,15 @@ def decide(
             "review_id": review,
         }
         answer = client.call("POST", f"/v1/cases/{case}/decision", json=body)
-        _print(answer, as_json, display.table([answer]))
+        present(answer, as_json, display.table([answer]))
 
 
 @app.command()
 def release(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: Json = False) -> None:
     """Take a case out of quarantine and try again from where it stands."""
-    with _service() as client:
+    with service() as client:
         answer = client.call("POST", f"/v1/cases/{case}/release")
-        _print(answer, as_json, display.table([answer]))
+        present(answer, as_json, display.table([answer]))
 
 
 @app.command("eval")
@@ -177,9 +134,9 @@ def eval_(
     as_json: Json = False,
 ) -> None:
     """Run PreOnboarding over a file of applications and compare with what is expected."""
-    with _told():
+    with told():
         report = evaluate(file, results, settings_of(), err)
-        _print(report.data, as_json, report.table())
+        present(report.data, as_json, report.table())
         if report.unreadable:
             raise typer.Exit(1)
 
@@ -189,9 +146,9 @@ def doctor(
     audit: Annotated[bool, typer.Option("--audit", help="Verify every audit chain.")] = False, as_json: Json = False
 ) -> None:
     """Check the settings, the storage, the audit chains, and cases that need an operator."""
-    with _told():
+    with told():
         report = asyncio.run(checkup.examine(settings_of(), audit=audit))
-        _print(report, as_json, checkup.table(report))
+        present(report, as_json, checkup.table(report))
         if not all(item["ok"] for item in report):
             raise typer.Exit(1)
 
@@ -203,15 +160,15 @@ def token_create(
     as_json: Json = False,
 ) -> None:
     """Make a bearer token; it is printed this once."""
-    with _told():
+    with told():
         token = asyncio.run(administration.create_token(settings_of(), name, role))
-        _print({"name": name, "role": role, "token": token}, as_json, token)
+        present({"name": name, "role": role, "token": token}, as_json, token)
 
 
 @tokens.command("revoke")
 def token_revoke(name: Annotated[str, typer.Argument(help="Whose tokens end now.")]) -> None:
     """End every live token of this name."""
-    with _told():
+    with told():
         count = asyncio.run(administration.revoke_tokens(settings_of(), name))
         out.print(f"{count} token(s) of {name} ended")
 
@@ -219,9 +176,9 @@ def token_revoke(name: Annotated[str, typer.Argument(help="Whose tokens end now.
 @checkpoints.command("list")
 def checkpoints_list(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: Json = False) -> None:
     """The case's checkpoints, newest first."""
-    with _service() as client:
+    with service() as client:
         answer = client.call("GET", f"/v1/cases/{case}/checkpoints")
-        _print(answer, as_json, display.checkpoints(answer["items"]))
+        present(answer, as_json, display.checkpoints(answer["items"]))
 
 
 def main() -> None:

@@ -1,0 +1,54 @@
+"""What the commands share: settings from the environment, errors as one line, data as JSON or as a page."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from dotenv import dotenv_values
+from rich.console import Console
+
+from api.client import CallFailed, Client, token_of
+from onboarding.errors import OnboardingError
+from onboarding.settings import Settings
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
+
+
+def settings_of() -> Settings:
+    """The environment over ``.env``: the only place where either is read."""
+    values = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return Settings.from_environment(values | dict(os.environ))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors of ours as one line on stderr and exit code 1."""
+    try:
+        yield
+    except (OnboardingError, CallFailed, OSError) as error:
+        err.print(f"[red]error:[/red] {getattr(error, 'detail', None) or error}", highlight=False)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def service() -> Iterator[Client]:
+    """A client of the running service. Raises typer.Exit with the error told."""
+    with told():
+        settings = settings_of()
+        url = os.environ.get("ONBOARD_URL", "http://127.0.0.1:8000").rstrip("/")
+        with Client(url, token_of(settings, os.environ.get("ONBOARD_TOKEN"))) as client:
+            yield client
+
+
+def present(data: Any, as_json: bool, shown: Any) -> None:
+    """``data`` as JSON, or ``shown`` for people."""
+    if as_json:
+        sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+    else:
+        out.print(shown)
