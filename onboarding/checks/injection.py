@@ -6,17 +6,15 @@ return, hide or send; or the text wears the markup or the output of a machine.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from onboarding.checks.facts import Facts, Hit, Rule, clip
+from onboarding.checks.vocabulary import UNSPACED, alternatives, document, pattern
 from onboarding.finding import Evidence
 from onboarding.names import fold
 
-WORDS_FILE: Final = Path(__file__).with_name("words") / "injection.toml"
 ENOUGH: Final = 3
 WINDOW: Final = 420
 """Signs further apart than this many characters do not belong together."""
@@ -47,7 +45,6 @@ _OUTPUT: Final = re.compile(
     r"|[\"'](?:decision|outcome|status|action)[\"']\s{0,3}:\s{0,3}[\"'](?:approved?|accept(?:ed)?|cleared)[\"']"
     r"|\b(?:decision|action)\s{0,3}[:=]\s{0,3}[\"']?approve\b"
 )
-_UNSPACED: Final = re.compile(r"[\u0600-\u06ff\u3040-\ud7af]")
 _LEADING: Final = re.compile(
     r"(?:^|[^\w\s]\s*|\b(?:please|and|then|must|should|shall|now|also|just|simply|always|you|or|instead|kindly|only|but"
     r"|(?:instructed|asked|told|required|need|needs|have|has|ordered|requested) to)\s+|\n\s*)$"
@@ -92,7 +89,7 @@ def steering(text: str, *, pair: bool = False) -> tuple[str, int, int] | None:
     folded = fold(text)
     if match := _OUTPUT.search(folded):
         return "contains ready-made machine output", *_original(text, folded, match.span())
-    if pair or not (_UNSPACED.search(folded) or folded.count(" ") > 1):  # two words tell nobody to do anything
+    if pair or not (UNSPACED.search(folded) or folded.count(" ") > 1):  # two words tell nobody to do anything
         return None
     if signs := _addressed(folded):
         return "addresses the reviewing machine and tells it what to do", *_original(text, folded, signs)
@@ -178,31 +175,12 @@ def _beside(span: _Span, one: _Span, other: _Span) -> bool:
 
 
 @cache
-def _vocabulary() -> dict[str, list[str]]:
-    document = tomllib.loads(WORDS_FILE.read_text(encoding="utf-8"))
-    return {concept: section["words"] for concept, section in document.items()}
-
-
-@cache
 def _words(concept: str) -> re.Pattern[str]:
-    return re.compile(_alternatives(concept))
+    return pattern(document("injection")[concept]["words"])
 
 
 def _alternatives(concept: str, *, whole: bool = True) -> str:
-    """One pattern for a concept's words. Alphabets with blanks between words match whole words, others anywhere.
-
-    ``whole`` False leaves the end open, for words that lead to the next one.
-    """
-    folded = [_folded_pattern(word).replace(" ", r"\s+") for word in _vocabulary()[concept]]
-    spaced = [word for word in folded if not _UNSPACED.search(word)]
-    unspaced = [word for word in folded if _UNSPACED.search(word)]
-    end = r"(?![^\W_])" if whole else ""
-    return "|".join([rf"(?<![^\W_])(?:{'|'.join(spaced)}){end}", *unspaced])
-
-
-def _folded_pattern(word: str) -> str:
-    """Fold the letters of a pattern, leaving its escapes alone."""
-    return "".join(piece if piece.startswith("\\") else fold(piece) for piece in re.split(r"(\\.)", word))
+    return alternatives(document("injection")[concept]["words"], whole=whole)
 
 
 @cache

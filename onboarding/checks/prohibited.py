@@ -1,0 +1,176 @@
+"""Prohibited business (policy 9): judged by what the customer pays for and receives, not by single words.
+
+A category is found by an unambiguous phrase, or by concepts that only together make the business: paying in, a game
+of chance, and cashing out. A word that the text denies, or that stands beside what makes it innocent (a toy, a
+bakery, a bath bomb), does not count.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice, product
+from typing import Any, Final, NamedTuple
+
+from onboarding.checks.facts import Facts, Hit, Rule, clip
+from onboarding.checks.mcc import is_listed
+from onboarding.checks.vocabulary import document, pattern
+from onboarding.finding import Evidence
+from onboarding.names import fold
+
+TOGETHER: Final = 320
+"""Concepts of one rule further apart than this many characters do not belong together."""
+_CLAUSE: Final = re.compile(r"[.;!?。！？；\n•]|,? (?:but|sondern|mais|maar|mas|pero|ma|ale|utan|men) ")
+_LONG: Final = 12_000
+_INNOCENT: Final = 45
+"""How near, in characters, the word must be that makes another one innocent."""
+_MOST: Final = 60
+"""Occurrences of one concept looked at; a text that repeats itself says nothing new."""
+
+
+class Category(NamedTuple):
+    """One kind of prohibited business, compiled. ``rules`` are sets of concepts that must occur together."""
+
+    name: str
+    what: str
+    honest_mcc: frozenset[str]
+    phrases: re.Pattern[str]
+    concepts: dict[str, re.Pattern[str]]
+    rules: tuple[tuple[str, ...], ...]
+    own_denial: frozenset[str]
+    innocent: re.Pattern[str]
+    licensed: re.Pattern[str]
+
+
+class Found(NamedTuple):
+    """A category, and the span of the folded text that shows it."""
+
+    category: Category
+    start: int
+    end: int
+
+
+@cache
+def categories() -> tuple[Category, ...]:
+    """All categories of ``words/prohibited.toml``."""
+    return tuple(_category(name, entry) for name, entry in document("prohibited").items() if name != "negation")
+
+
+def _category(name: str, entry: dict[str, Any]) -> Category:
+    return Category(
+        name,
+        str(entry["what"]),
+        frozenset(entry["honest_mcc"]),
+        pattern(entry["phrases"]),
+        {concept: pattern(words) for concept, words in entry["concepts"].items()},
+        tuple(tuple(rule) for rule in entry["rules"]),
+        frozenset(entry.get("own_denial", [])),
+        pattern(entry["innocent"]),
+        pattern(entry.get("licensed", [])),
+    )
+
+
+@cache
+def _denials() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """What denies all that follows in its clause, what denies up to the next comma, and what denies from behind."""
+    negation = document("prohibited")["negation"]
+    return pattern(negation["before"]), pattern(negation["until_comma"]), pattern(negation["after"])
+
+
+def prohibited_in(text: str) -> Found | None:
+    """The first prohibited business that a description describes; None for an honest one."""
+    folded = fold(text[:_LONG])
+    for category in categories():
+        span = _phrase(category, folded) or _combination(category, folded)
+        if span and not category.licensed.search(folded):
+            return Found(category, *span)
+    return None
+
+
+def _phrase(category: Category, folded: str) -> tuple[int, int] | None:
+    matches = islice(category.phrases.finditer(folded), _MOST)
+    return next((match.span() for match in matches if _stands(category, folded, match.span())), None)
+
+
+def _combination(category: Category, folded: str) -> tuple[int, int] | None:
+    for rule in category.rules:
+        places = [_places(category, concept, folded) for concept in rule]
+        if not all(places):
+            continue
+        for spans in product(*(found[:12] for found in places)):
+            start, end = min(span[0] for span in spans), max(span[1] for span in spans)
+            if end - start <= TOGETHER and _apart(spans):
+                return start, end
+    return None
+
+
+def _places(category: Category, concept: str, folded: str) -> list[tuple[int, int]]:
+    spans = [match.span() for match in islice(category.concepts[concept].finditer(folded), _MOST)]
+    return [span for span in spans if _stands(category, folded, span, denied=concept not in category.own_denial)]
+
+
+def _apart(spans: tuple[tuple[int, int], ...]) -> bool:
+    """Whether no two concepts are the very same words."""
+    return all(a[1] <= b[0] or b[1] <= a[0] for i, a in enumerate(spans) for b in spans[i + 1 :])
+
+
+def _stands(category: Category, folded: str, span: tuple[int, int], *, denied: bool = True) -> bool:
+    """Whether the words at ``span`` mean what they say: neither denied nor innocent in their clause."""
+    before, after = _clause_around(folded, span)
+    if category.innocent.search(f"{before[-_INNOCENT:]}{folded[span[0] : span[1]]}{after[:_INNOCENT]}"):
+        return False
+    if not denied:
+        return True
+    carries, until_comma, behind = _denials()
+    if carries.search(before[-70:]) or until_comma.search(before[-70:].rpartition(",")[2]):
+        return False
+    return not behind.search(after[:45])
+
+
+def _clause_around(folded: str, span: tuple[int, int]) -> tuple[str, str]:
+    """What stands before and after ``span`` in its clause."""
+    starts = [match.end() for match in _CLAUSE.finditer(folded, 0, span[0])]
+    stop = _CLAUSE.search(folded, span[1])
+    return folded[starts[-1] if starts else 0 : span[0]], folded[span[1] : stop.start() if stop else len(folded)]
+
+
+def description_texts(facts: Facts) -> Iterator[tuple[str, Evidence]]:
+    """What says what the merchant sells: the description, and free text around it that no field took."""
+    description = facts.app.business_description
+    if description:
+        quoted = facts.evidence_of("business_description")
+        yield description, quoted[0] if quoted else Evidence(source="input", quote=clip(description))
+    for path, value in facts.app.extra.items():
+        if isinstance(value, str) and value.count(" ") >= 3:
+            yield value, Evidence(source="input", where=path, quote=clip(value))
+    for text in facts.texts:
+        if text.where is None and text.role in ("value", "decoded"):
+            yield text.text, Evidence(source=text.source, where=text.place(0), quote=clip(text.text))
+
+
+def described_business(facts: Facts) -> tuple[Found, Evidence, str] | None:
+    """The prohibited business found in any description, with evidence that quotes the words."""
+    for text, evidence in description_texts(facts):
+        found = prohibited_in(text)
+        if found:
+            scale = len(text) / max(1, len(fold(text[:_LONG])))
+            quote = text[int(found.start * scale) : max(int(found.end * scale) + 1, int(found.start * scale) + 20)]
+            return found, evidence.model_copy(update={"quote": clip(quote.strip())}), text
+    return None
+
+
+def prohibited_business(facts: Facts) -> Iterator[Hit]:
+    """A described business, or a merchant category code, that the policy never serves."""
+    found = described_business(facts)
+    mcc = facts.app.mcc
+    if found:
+        category, evidence = found[0].category, found[1]
+        message = f"The description is of {category.what}."
+        yield Hit("PROHIBITED_BUSINESS", message, "business_description", (evidence,))
+        if mcc and is_listed(mcc) and mcc not in category.honest_mcc:
+            words = f"MCC {mcc} is stated, but the description is of {category.what}."
+            yield Hit("MCC_DESCRIPTION_MISMATCH", words, "mcc", (*facts.evidence_of("mcc"), evidence))
+    elif mcc in facts.policy.prohibited.mccs:
+        yield Hit("PROHIBITED_BUSINESS", f"The stated merchant category {mcc} is one we never serve.", "mcc")
+
+
+RULES: Final = (Rule("prohibited.business", 1, "policy 9", prohibited_business),)

@@ -1,0 +1,43 @@
+"""Vocabularies of the text rules: lists of expressions in ``words/*.toml``, compiled once against folded text."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from onboarding.names import fold
+
+_FOLDER: Final = Path(__file__).with_name("words")
+UNSPACED: Final = re.compile(r"[\u0600-\u06ff\u3040-\ud7af]")
+"""Letters of scripts that put no blanks between words, or join them (Arabic articles): matched anywhere."""
+
+
+@cache
+def document(name: str) -> dict[str, Any]:
+    """The parsed file ``words/<name>.toml``."""
+    return tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def alternatives(words: Sequence[str], *, whole: bool = True) -> str:
+    """One pattern for many expressions. Alphabets with blanks between words match whole words, others anywhere.
+
+    ``whole`` False leaves the end open, for words that lead to the next one.
+    """
+    folded = [_folded(word).replace(" ?", r"\s*").replace(" ", r"\s+") for word in words]
+    spaced = [word for word in folded if not UNSPACED.search(word)]
+    unspaced = [word.removesuffix(r"\w*") for word in folded if UNSPACED.search(word)]  # no blank would end it
+    end = r"(?![^\W_])" if whole else ""
+    bounded = [rf"(?<![^\W_])(?:{'|'.join(spaced)}){end}"] if spaced else []
+    return "|".join([*bounded, *unspaced])
+
+
+def pattern(words: Sequence[str]) -> re.Pattern[str]:
+    """The compiled pattern of :func:`alternatives`; of no words, one that never matches."""
+    return re.compile(alternatives(words) or r"(?!)")
+
+
+def _folded(word: str) -> str:
+    """Fold the letters of an expression, leaving its escapes alone."""
+    return "".join(piece if piece.startswith("\\") else fold(piece) for piece in re.split(r"(\\.)", word))
