@@ -1,12 +1,18 @@
 """Validation: every rule of the policy on the application as read, and what was found about it elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
-from langchain_core.language_models.chat_models import BaseChatModel
-
-from onboarding.assessment import Prior, Validation
+from langchain_core.tools import BaseTool
 from onboarding.checks.run import check
+
+from agents import extraction, investigation
+from agents.failing import failed
+from agents.merging import MODEL, without_model
+from agents.talk import Talk
+from onboarding.assessment import Prior, Validation
+from onboarding.finding import Evidence, Finding, finding
+from onboarding.model_call import ModelGaveUp
 from onboarding.policy import Policy
 from onboarding.reading.result import Reading
 from onboarding.screening import Watchlist
@@ -21,7 +27,56 @@ async def validate(
     watchlist: Watchlist,
     policy: Policy,
     as_of: date,
-    model: BaseChatModel | None = None,
+    talk: Talk | None = None,
+    tools: Callable[[Validation], Sequence[BaseTool]] = lambda _: (),
 ) -> Validation:
-    """Run every rule. ``priors`` are earlier applications the ledger's look-up found; none of them is changed."""
-    return check(reading, submission, priors=priors, watchlist=watchlist, policy=policy, as_of=as_of)
+    """Run every rule, then let a model look for what rules miss.
+
+    ``priors`` are earlier applications the ledger's look-up found; none of them is changed. ``tools`` gives the
+    read-only look-ups the model may use on what the rules found, each with one text ``argument``. What the rules find on their own reading
+    stands whatever the model read or said.
+    """
+
+    def by_rules(given: Reading) -> Validation:
+        return check(given, submission, priors=priors, watchlist=watchlist, policy=policy, as_of=as_of)
+
+    checked = _with_the_models_reading(reading, by_rules(reading), by_rules)
+    if talk is None:
+        return checked
+    known = [] if talk.model.alone else checked.findings
+    try:
+        result = await investigation.investigate(reading, known, tools(checked), talk)
+    except ModelGaveUp as reason:
+        result = investigation.Investigation(findings=[failed(investigation.prompt(), reason)])
+    kept = (
+        [item for item in checked.findings if item.raised_by.startswith(MODEL)]
+        if talk.model.alone
+        else checked.findings
+    )
+    return checked.model_copy(update={"findings": _once([*kept, *result.findings]), "ungrounded": result.ungrounded})
+
+
+def _with_the_models_reading(
+    reading: Reading, merged: Validation, by_rules: Callable[[Reading], Validation]
+) -> Validation:
+    """Findings on both readings; a required field that only the model read is one of its own."""
+    own = without_model(reading)
+    if own == reading:
+        return merged
+    alone = by_rules(own)
+    gained = [path for path in alone.missing if path not in merged.missing]
+    hits = [*merged.screening, *(hit for hit in alone.screening if hit not in merged.screening)]
+    findings = _once([*alone.findings, *merged.findings, *(_gained(path, reading) for path in gained)])
+    return merged.model_copy(update={"findings": findings, "screening": hits})
+
+
+def _gained(path: str, reading: Reading) -> Finding:
+    source = reading.provenance.get(path)
+    evidence = [Evidence(source=source.source, quote=source.raw[:160], where=source.where)] if source else []
+    message = f"{path} is required and only the model read it; compare it with what was written."
+    return finding("FIELD_READ_BY_MODEL", message, raised_by=extraction.prompt().author, path=path, evidence=evidence)
+
+
+def _once(findings: Iterable[Finding]) -> list[Finding]:
+    """Each code once a place, the first raised: the rules' before the model's."""
+    return list({(item.code, item.path): item for item in reversed(list(findings))}.values())[::-1]

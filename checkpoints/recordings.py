@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select
 from checkpoints import audit
 from checkpoints.database import Tx
 from checkpoints.schema import recordings
-from onboarding.model_call import PAID, ModelCall, Reply, Spent
+from onboarding.model_call import PAID, ModelCall, Spent
 
 _SEALED: Final = ("reply", "parameters", "detail")
 _PLAIN: Final = tuple(name for name in ModelCall.model_fields if name not in _SEALED)
@@ -31,23 +31,30 @@ def keep(tx: Tx, case_id: str, version: int, call: ModelCall) -> None:
     audit.append(tx, case_id, "onboarding", "model.called", {**said, **used, "prompt": call.prompt_id})
 
 
-def find(tx: Tx, case_id: str, request_hash: str) -> Reply | None:
-    """What was answered to this request on this case, None if nothing was. A failed call answers nothing."""
+def find(tx: Tx, case_id: str, request_hash: str) -> ModelCall | None:
+    """The call that answered this request on this case, else the note that nobody did, else None."""
     query = (
         select(recordings)
         .where(recordings.c.case_id == case_id, recordings.c.request_hash == request_hash)
-        .where(recordings.c.outcome.in_(sorted(PAID)))
+        .where(recordings.c.outcome.in_([*sorted(PAID), "gave_up"]))
         .order_by(recordings.c.number)
-        .limit(1)
     )
-    row = tx.conn.execute(query).first()
-    return _call(tx, row).reply if row else None
+    rows = tx.conn.execute(query).all()
+    row = min(rows, key=lambda found: found.outcome == "gave_up", default=None)
+    return _call(tx, row) if row is not None else None
+
+
+def model_of(tx: Tx, case_id: str) -> str | None:
+    """The name of the model that was asked on this case, None if none was."""
+    query = select(recordings.c.model).where(recordings.c.case_id == case_id).order_by(recordings.c.number)
+    return tx.conn.scalar(query.limit(1))
 
 
 def spent(tx: Tx, case_id: str) -> Spent:
     """What the case cost so far, over all its versions. Costs are summed exactly, not as floats."""
     columns = (recordings.c.input_tokens, recordings.c.output_tokens, recordings.c.cost, recordings.c.latency_ms)
-    rows = tx.conn.execute(select(*columns).where(recordings.c.case_id == case_id)).all()
+    called = (recordings.c.case_id == case_id, recordings.c.outcome != "gave_up")
+    rows = tx.conn.execute(select(*columns).where(*called)).all()
     return Spent(
         calls=len(rows),
         input_tokens=sum(row.input_tokens for row in rows),

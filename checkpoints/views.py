@@ -29,11 +29,13 @@ def view(tx: Tx, row: Any) -> CaseView:
         risk=record.risk if record else None,
         summary=record.summary if record else None,
         model=record.model if record else ModelUse(),
+        drafts=record.drafts if record else None,
         policy_version=record.policy_version if record else None,
         review=review_view(tx, row),
         decisions=[decision_view(tx, made) for made in reviews.decisions_of(tx, row.id) if made.channel != "clock"],
         activations=_activations(tx, row),
         problem=row.problem,
+        copied_from=row.copied_from,
         links=links(row.id),
     )
 

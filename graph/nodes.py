@@ -12,8 +12,9 @@ from langgraph.types import interrupt
 from agents import postprocessing, preprocessing, validation
 from checkpoints import cases, effects, reviews
 from checkpoints.database import Tx, stamp
-from graph import activation, basis, correspondence
+from graph import activation, basis, correspondence, modelling
 from graph.context import Context
+from graph.inquiries import inquiries
 from graph.state import Activating, Checked, Judged, Read, Resolved, Settled, Started, Waiting
 from graph.step import Update, step
 from onboarding.assessment import Assessment, Validation
@@ -30,7 +31,8 @@ async def preprocess(state: Started, runtime: Runtime[Context]) -> Update:
     ctx = runtime.context
     submission = await ctx.db.read(lambda tx: cases.submission(tx, state["case_id"], state["version"]))
     as_of = ctx.clock().date()
-    reading = await preprocessing.preprocess(submission, as_of=as_of, model=ctx.model)
+    talk = await modelling.talk(ctx, "preprocess", state["case_id"], state["version"])
+    reading = await preprocessing.preprocess(submission, as_of=as_of, policy=ctx.policy, talk=talk)
     return {"as_of": as_of.isoformat(), "reading": reading.to_json()}
 
 
@@ -48,7 +50,10 @@ async def validate(state: Read, runtime: Runtime[Context]) -> Update:
         watchlist=watchlist,
         policy=ctx.policy,
         as_of=date.fromisoformat(state["as_of"]),
-        model=ctx.model,
+        talk=await modelling.talk(ctx, "validate", case_id, state["version"]),
+        tools=lambda checked: inquiries(
+            reading.application, findings=checked.findings, priors=known, watchlist=watchlist, context=ctx
+        ),
     )
     stands_on = basis.noted(state["as_of"], ctx.policy, watchlist, refs)
     return {"validation": result.to_json(), "basis": stands_on.to_json()}
@@ -59,7 +64,8 @@ async def postprocess(state: Checked, runtime: Runtime[Context]) -> Update:
     """Score, recommend, summarise."""
     reading, checked = Reading.from_json(state["reading"]), Validation.from_json(state["validation"])
     ctx = runtime.context
-    result = await postprocessing.postprocess(reading, checked, policy=ctx.policy, model=ctx.model)
+    talk = await modelling.talk(ctx, "postprocess", state["case_id"], state["version"])
+    result = await postprocessing.postprocess(reading, checked, policy=ctx.policy, talk=talk)
     return {"assessment": result.to_json()}
 
 
@@ -67,7 +73,7 @@ async def postprocess(state: Checked, runtime: Runtime[Context]) -> Update:
 async def present(state: Judged, runtime: Runtime[Context]) -> Update:
     """Store what was established, open the review of exactly that, and write to the reviewers."""
     ctx, case_id = runtime.context, state["case_id"]
-    record = _record(state, ctx)
+    record = await _record(state, ctx)
     corrected = [path for path, source in record.provenance.items() if source.source.startswith("correction")]
     second = second_required(record, corrected)
 
@@ -85,20 +91,23 @@ async def present(state: Judged, runtime: Runtime[Context]) -> Update:
     return {"wait": {"review_id": await ctx.db.write(open_review), "stage": "review", "second_required": second}}
 
 
-def _record(state: Judged, ctx: Context) -> CaseRecord:
+async def _record(state: Judged, ctx: Context) -> CaseRecord:
     reading, checked = Reading.from_json(state["reading"]), Validation.from_json(state["validation"])
     judged = Assessment.from_json(state["assessment"])
+    ungrounded = reading.ungrounded + checked.ungrounded + judged.ungrounded
     return CaseRecord(
         version=state["version"],
         application=reading.application,
         provenance=reading.provenance,
-        findings=checked.findings,
+        findings=[*checked.findings, *judged.findings],
         missing=checked.missing,
         screening=checked.screening,
         recommendation=judged.recommendation,
         risk=judged.risk,
         summary=judged.summary,
         requirements=judged.requirements,
+        model=await modelling.use(ctx, state["case_id"], ungrounded),
+        drafts=judged.drafts,
         policy_version=ctx.policy.version,
         basis=Basis.from_json(state["basis"]) if "basis" in state else None,
     )

@@ -22,6 +22,7 @@ from graph import tape as recorded
 from graph.basis import Recalled, rules_version
 from graph.builder import build_graph
 from graph.context import Context
+from graph.modelling import recorded_model
 from graph.runner import Runner
 from graph.state import GRAPH_VERSION
 from graph.step import CURRENT
@@ -69,6 +70,7 @@ class Player:
             services=self._services(),
             clock=self._clock,
             observer=self,
+            model=recorded_model(),
         )
 
     def _clock(self) -> datetime:

@@ -15,13 +15,15 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
+from agents.model import Endpoint, Limits, Model
+from agents.prices import Prices
 from checkpoints.database import open_database
 from checkpoints.documents import Codec
 from checkpoints.lookup import Lookup
 from checkpoints.migrate import migrate
 from checkpoints.saver import open_saver
 from graph.builder import build_graph
-from graph.context import Clock, Context, Observer
+from graph.context import Clock, Context, Observer, ignore
 from graph.engine import LocalEngine
 from graph.relay import Deliver
 from graph.runner import Runner
@@ -35,6 +37,7 @@ from tools import mail
 from tools.patience import Patience
 from tools.svc1 import svc1, svc1_tools
 from tools.svc2 import svc2, svc2_tools
+from tools.website import Website
 
 _log = logging.getLogger("onboard.wiring")
 
@@ -89,6 +92,9 @@ async def open_product(
             services={tool.name: tool for tool in (*svc1_tools(first), *svc2_tools(second))},
             clock=clock,
             observer=observer or Silent(),
+            model=await _model(settings, stack),
+            heard=getattr(observer, "model_called", ignore),
+            website=await _website(settings, stack),
         )
         runner = Runner(build_graph(open_saver(db)), context)
         engine = LocalEngine(runner, context, deliver(settings))
@@ -147,6 +153,53 @@ def kept_secret(path: Path) -> str:
         file.flush()
         os.fsync(file.fileno())
     return made
+
+
+async def _model(settings: Settings, stack: AsyncExitStack) -> Model | None:
+    """The configured model, None for rules alone. Raises BadSettings without a key for the public endpoint."""
+    if not settings.model:
+        return None
+    if not settings.openai_api_key and not settings.openai_base_url:
+        raise BadSettings("ONBOARD_MODEL needs OPENAI_API_KEY, or OPENAI_BASE_URL for an endpoint of your own.")
+    from tools.model import OpenAIEndpoint  # imported here: it takes two seconds, and rules alone need none of it
+
+    endpoint = OpenAIEndpoint(
+        settings.model,
+        api_key=settings.openai_api_key,
+        base_url=settings.openai_base_url,
+        seconds=settings.model_timeout_seconds,
+        schema_mode=settings.model_schema,
+    )
+    stack.push_async_callback(endpoint.aclose)
+    return configured(settings, endpoint)
+
+
+def configured(settings: Settings, endpoint: Endpoint | None) -> Model:
+    """A model with the budgets of ``settings``; without an endpoint it answers from recordings only."""
+    limits = Limits(
+        calls=settings.model_calls,
+        tokens=settings.model_tokens,
+        cost=settings.model_cost,
+        seconds=settings.model_seconds,
+        attempt_seconds=settings.model_timeout_seconds,
+        attempts=settings.model_attempts,
+        turns=settings.model_turns,
+    )
+    return Model(
+        name=settings.model or "recorded",
+        endpoint=endpoint,
+        prices=Prices.load(settings.model_prices),
+        limits=limits,
+        gate=asyncio.Semaphore(settings.model_concurrency),
+    )
+
+
+async def _website(settings: Settings, stack: AsyncExitStack) -> Website | None:
+    if not (settings.model and settings.model_website):
+        return None
+    website = Website()
+    stack.push_async_callback(website.aclose)
+    return website
 
 
 def _patience(settings: Settings) -> Patience:

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from pydantic import Field, JsonValue
 
 from onboarding.application import Application
-from onboarding.assessment import ModelUse, Recommendation, Requirement, Risk, ScreeningHit
+from onboarding.assessment import Drafts, ModelUse, Recommendation, Requirement, Risk, ScreeningHit
 from onboarding.basis import Basis
 from onboarding.finding import Finding
 from onboarding.model import Value
@@ -64,6 +64,7 @@ class CaseRecord(Value):
     requirements: list[Requirement] = Field(default_factory=list)
     screening: list[ScreeningHit] = Field(default_factory=list)
     model: ModelUse = ModelUse()
+    drafts: Drafts | None = None
     policy_version: str
     basis: Basis | None = None
     """What the findings stand on; null in records of releases that did not keep it."""
@@ -127,10 +128,13 @@ class CaseView(Value):
     risk: Risk | None = None
     summary: str | None = None
     model: ModelUse = ModelUse()
+    drafts: Drafts | None = None
     policy_version: str | None = None
     review: ReviewView | None = None
     decisions: list[DecisionView] = Field(default_factory=list)
     activations: list[ActivationView] = Field(default_factory=list)
     problem: str | None = None
     """Why the case was set aside or waits for an operator, in words; null while all is well."""
+    copied_from: str | None = None
+    """Set on a copy that was imported from a bundle: it can be looked at, nothing can be done on it."""
     links: Links

@@ -11,8 +11,9 @@ from pydantic import Field
 from onboarding.errors import OnboardingError
 from onboarding.model import Value
 
-CallOutcome = Literal["answered", "malformed", "refused", "unavailable", "timed_out"]
-"""``answered`` and ``malformed`` brought text back (and cost money); the others did not."""
+CallOutcome = Literal["answered", "malformed", "refused", "unavailable", "timed_out", "gave_up"]
+"""``answered`` and ``malformed`` brought text back (and cost money); the others did not.
+``gave_up`` is no call: it notes why a question was left without an answer, so that a replay leaves it so too."""
 PAID: frozenset[CallOutcome] = frozenset({"answered", "malformed"})
 
 

@@ -1,6 +1,7 @@
 """Every knob, one sentence each. Only entry points read the environment; the rest is handed this frozen model."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Self
 
@@ -44,6 +45,19 @@ class Settings(Value):
     model: str | None = Field(default=None, description="Chat model name; default: the agents work by rules alone.")
     openai_api_key: str | None = Field(default=None, description="Key of the model endpoint.")
     openai_base_url: str | None = Field(default=None, description="Base URL of an OpenAI-compatible endpoint.")
+    model_schema: Literal["json_schema", "json_object", "text"] = Field(
+        default="json_schema", description="How the endpoint is told the shape of an answer; older ones know less."
+    )
+    model_calls: int = Field(default=40, ge=1, description="Calls to the model a case may cost, retries included.")
+    model_tokens: int = Field(default=200_000, ge=1, description="Tokens a case may cost, in and out together.")
+    model_cost: Decimal = Field(default=Decimal(1), ge=0, description="Money a case may cost, in the prices' currency.")
+    model_seconds: float = Field(default=180, gt=0, description="Time a case may wait for the model, all in all.")
+    model_timeout_seconds: float = Field(default=60, gt=0, description="Longest single call to the model.")
+    model_attempts: int = Field(default=3, ge=1, le=10, description="Tries of one call that brought nothing back.")
+    model_turns: int = Field(default=4, ge=1, le=20, description="Turns of one investigation.")
+    model_concurrency: int = Field(default=8, ge=1, le=1000, description="Calls to the model at once in this process.")
+    model_prices: Path | None = Field(default=None, description="Price table of models; default: the built-in one.")
+    model_website: bool = Field(default=False, description="Whether the investigation may read merchants' websites.")
     engine: Literal["local", "prefect"] = Field(default="local", description="What calls `advance`.")
     concurrency: int = Field(default=16, ge=1, le=1000, description="Cases advanced at once in this process.")
     sweep_seconds: float = Field(default=2.0, gt=0, description="How often due work, waits and letters are looked for.")

@@ -30,3 +30,5 @@ class Reading(Value):
     application: Application
     provenance: dict[str, FieldSource] = Field(default_factory=dict)
     findings: list[Finding] = Field(default_factory=list)
+    ungrounded: int = 0
+    """Values a model stated and no source bears out: dropped."""
