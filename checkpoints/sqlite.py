@@ -75,6 +75,7 @@ class SqliteDatabase:
         self._read_engine = sqlite_engine(path, readonly=True, patience=patience)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="ledger-read")
         self._glances = threading.local()
+        self._opened: list[sqlite3.Connection] = []
         self._patience = patience
         self._listeners: list[Listener] = []
         self._queue = JobQueue()
@@ -105,6 +106,8 @@ class SqliteDatabase:
 
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on a reading connection, on one snapshot, in a thread of its own."""
+        if self._queue.closed:
+            raise StorageUnavailable("The database is closed.")
 
         def run() -> T:
             with self._read_engine.begin() as conn:
@@ -119,7 +122,7 @@ class SqliteDatabase:
         """Run one short indexed query here and now, in the calling thread: microseconds, no hop, never blocked."""
         try:
             return look(self._glancing())
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
             raise StorageUnavailable() from error
 
     def _glancing(self) -> sqlite3.Connection:
@@ -128,6 +131,7 @@ class SqliteDatabase:
             conn = sqlite3.connect(self.path, isolation_level=None, timeout=self._patience, check_same_thread=False)
             conn.execute("PRAGMA query_only=ON")
             self._glances.conn = conn
+            self._opened.append(conn)
         return conn
 
     def watch(self, listener: Listener) -> None:
@@ -140,6 +144,8 @@ class SqliteDatabase:
             return
         await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
         self._readers.shutdown(wait=True)
+        for conn in self._opened:
+            conn.close()
         self._conn.close()
         self._engine.dispose()
         self._read_engine.dispose()
@@ -176,11 +182,14 @@ class SqliteDatabase:
             sink.committed()
 
     def _fail(self, batch: Sequence[Job], error: Exception) -> None:
-        if self._raw.in_transaction:
-            self._raw.execute("ROLLBACK")
         for job in batch:
             job.result = None
             job.error = job.error or _as_told(error)
+        try:
+            if self._raw.in_transaction:
+                self._raw.execute("ROLLBACK")
+        except sqlite3.Error as worse:  # the next BEGIN says what is wrong, to those who wait for it
+            _log.error("rollback failed: %s", worse)
 
     def _run(self, job: Job) -> None:
         """Run one piece of work in a savepoint of its own."""
