@@ -62,19 +62,19 @@ class _Walk:
     def _object(self, value: dict[str, JsonValue], path: tuple[Key, ...], where: str) -> None:
         pair = _pair(value)
         if pair and path and isinstance(path[-1], int):
-            self.walk(pair[1], (*path[:-1], pair[0]), f"{where}.{_shown(pair[2])}")
+            self.walk(pair[1], (*path[:-1], pair[0]), f"{where}{_shown(pair[2])}")
             return
         section = _section(value)
         if section:
             title, items_key = section
-            self.walk(value[items_key], (*path, title), f"{where}.{_shown(items_key)}")
+            self.walk(value[items_key], (*path, title), f"{where}{_shown(items_key)}")
             return
         limits = _limits(value, path)
         if limits:
             self.collector.add(path, limits, where)
             value = {k: v for k, v in value.items() if not read_label(k).has("~min", "~max")}
         for key, inner in value.items():
-            self.walk(inner, (*path, key), f"{where}.{_shown(key)}")
+            self.walk(inner, (*path, key), f"{where}{_shown(key)}")
 
     def _list(self, items: list[JsonValue], path: tuple[Key, ...], where: str) -> None:
         if items and all(not isinstance(item, dict | list) for item in items):
@@ -91,7 +91,7 @@ class _Walk:
         pairs = sum(1 for item in items if isinstance(item, dict) and _pair(item))
         for position, item in enumerate(items):
             if pairs * 2 > len(items) and isinstance(item, dict) and (pair := _pair(item)):
-                self.walk(pair[1], (*path, pair[0]), f"{where}[{position}].{_shown(pair[2])}")
+                self.walk(pair[1], (*path, pair[0]), f"{where}[{position}]{_shown(pair[2])}")
             else:
                 self._item(item, path, position, where)
 
@@ -128,13 +128,13 @@ class _Walk:
                 self.walk(item, ("ownership", position), f"{where}[{position}]")
                 continue
             for name, (key, value) in fields.items():
-                self.collector.emit(f"ownership[{self.links}].{name}", value, f"{where}[{position}].{_shown(key)}", key)
+                self.collector.emit(f"ownership[{self.links}].{name}", value, f"{where}[{position}]{_shown(key)}", key)
             self.links += 1
 
 
 def _shown(key: str) -> str:
-    """A key as it stands in a path: long or odd ones in brackets, cut."""
-    return key if re.fullmatch(r"[\w-]{1,80}", key) else f"['{key[:80]}']"
+    """A key as a step of a path: ``.key``, long or odd ones in brackets and cut."""
+    return f".{key}" if re.fullmatch(r"[\w-]{1,80}", key) else f"['{key[:80]}']"
 
 
 def _shortened(value: JsonValue) -> JsonValue:
@@ -253,7 +253,7 @@ def _is_links(items: list[JsonValue], path: tuple[Key, ...]) -> bool:
         return False
     linked = sum(1 for item in dicts if _link_fields(item) and _has_owned(item))
     named = any(isinstance(key, str) and read_label(key).has("@ownership", "@owner") for key in path)
-    return linked * 2 > len(dicts) and named or linked == len(dicts) and linked > 0 and named
+    return (linked * 2 > len(dicts) and named) or (linked == len(dicts) and linked > 0 and named)
 
 
 def _has_owned(item: dict[str, JsonValue]) -> bool:
