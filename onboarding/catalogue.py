@@ -1,4 +1,4 @@
-"""The closed vocabulary of findings: one entry a code, with what it means in a sentence and where the policy says so."""
+"""The closed vocabulary of findings: one entry a code, its meaning and where the policy says so."""
 
 from typing import Final, Literal, NamedTuple
 
