@@ -1,5 +1,6 @@
 """The savers that are compared, each with the same six-step graph, a way to weigh it and to count its commits."""
 
+import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from benchmarks.harness import size_of
 from checkpoints.database import PostgresDatabase, SqliteDatabase
+from checkpoints.documents import Codec
 from checkpoints.saver import open_saver
 from checkpoints.saver_schema import metadata
 
@@ -136,9 +138,8 @@ class OnPostgres(Subject):
 
 async def subjects(stack: AsyncExitStack, directory: Path) -> list[Subject]:
     """All of them, open until ``stack`` closes. Without the PostgreSQL wheel only the others."""
-    ours = SqliteDatabase(directory / "ours.sqlite")
-    stack.push_async_callback(ours.close)
-    await ours.write(lambda tx: metadata.create_all(tx.conn))
+    ours = await _our_sqlite(stack, directory / "ours.sqlite", None)
+    sealed = await _our_sqlite(stack, directory / "sealed.sqlite", Codec({b"key1": os.urandom(32)}, b"key1"))
     path = directory / "stock.sqlite"
     stock = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(path)))
     await stock.setup()
@@ -146,9 +147,17 @@ async def subjects(stack: AsyncExitStack, directory: Path) -> list[Subject]:
         Subject("no checkpointer", [six_steps(None)]),
         Memory("InMemorySaver", [six_steps(InMemorySaver())]),
         OurSqlite("ours, SQLite", ours),
+        OurSqlite("ours, SQLite, encrypted", sealed),
         StockSqlite("AsyncSqliteSaver", stock, path),
     ]
     return found + await _on_postgres(stack, directory)
+
+
+async def _our_sqlite(stack: AsyncExitStack, path: Path, codec: Codec | None) -> SqliteDatabase:
+    db = SqliteDatabase(path, codec)
+    stack.push_async_callback(db.close)
+    await db.write(lambda tx: metadata.create_all(tx.conn))
+    return db
 
 
 async def _on_postgres(stack: AsyncExitStack, directory: Path) -> list[Subject]:

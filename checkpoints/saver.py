@@ -77,6 +77,7 @@ class LedgerSaver(FromOtherThreads, BaseCheckpointSaver[int]):
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         conf = config["configurable"]
         thread_id, ns = str(conf["thread_id"]), conf.get("checkpoint_ns", "")
+        await self._settled(thread_id)
         log = await self._log(thread_id)
         thread = self._thread(thread_id)
         thread.next = max(thread.next, log.last + 1)
@@ -106,6 +107,13 @@ class LedgerSaver(FromOtherThreads, BaseCheckpointSaver[int]):
             for found in await self.db.read(partial(asked.among, thread_id=name, limit=left)):
                 left -= 1
                 yield found
+
+    async def _settled(self, thread_id: str) -> None:
+        """Wait for what this process has queued for the thread (a run that was cancelled): reads see it then."""
+        thread = self._threads.get(thread_id)
+        for lane in tuple(thread.lanes.values()) if thread is not None else ():
+            if lane.last is not None and not lane.last.done:
+                await lane.last.settled()
 
     async def _log(self, thread_id: str) -> ThreadLog:
         if isinstance(self.db, SqliteDatabase):
@@ -203,7 +211,8 @@ class LedgerSaver(FromOtherThreads, BaseCheckpointSaver[int]):
         try:
             await job.wait()
         except BaseException:
-            self._forget([thread_id])  # what was known of it may never have been stored
+            if job.error is not None:
+                self._forget([thread_id])  # what was known of it was never stored
             raise
 
     async def _attend(self, thread_id: str, lane: Lane, run: Run) -> None:

@@ -35,6 +35,10 @@ WHERE t.thread_id = ANY(%(threads)s)
 """  # noqa: S608
 
 
+class _Vanished(Exception):
+    """A thread that was seen before is gone: another process deleted it."""
+
+
 class PostgresSink:
     """Writes a batch in one statement. Run again after a lost connection it finds its own rows and is content."""
 
@@ -52,9 +56,10 @@ class PostgresSink:
                 self._insert(tx, [job.item for job in passed])
             if fenced:
                 tx.conn.exec_driver_sql("COMMIT")
-        except IntegrityError:
+        except (IntegrityError, _Vanished):
             if fenced:
                 tx.conn.exec_driver_sql("ROLLBACK")
+            self._seen.clear()
             self._carefully(tx, jobs)
 
     def _insert(self, tx: Tx, rows: Sequence[Row]) -> None:
@@ -72,7 +77,7 @@ class PostgresSink:
         }
         done = tx.conn.exec_driver_sql(_INSERT, parameters)
         if done.rowcount != len(rows):
-            raise Conflict("A thread was deleted while it was written to.")
+            raise _Vanished
         self._seen |= threads
 
     def _carefully(self, tx: Tx, jobs: Sequence[Job]) -> None:

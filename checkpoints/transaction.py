@@ -52,7 +52,7 @@ Work = Callable[[Tx], T]
 class Job:
     """One thing to be made durable: a piece of work, or a row fed to a sink. Answered in the loop that asked."""
 
-    __slots__ = ("after", "done", "error", "future", "item", "loop", "result", "sink", "touched", "work")
+    __slots__ = ("after", "done", "error", "future", "item", "loop", "onlookers", "result", "sink", "touched", "work")
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class Job:
         self.touched: set[str] = set()
         self.done = False
         self.future: asyncio.Future[Any] | None = None
+        self.onlookers: list[asyncio.Future[None]] | None = None
 
     async def wait(self) -> Any:
         """Return the result once it is durable, or raise what went wrong. Only in the loop that asked."""
@@ -85,6 +86,14 @@ class Job:
             raise self.error
         return self.result
 
+    async def settled(self) -> None:
+        """Return once it was committed or refused, whoever else waits. Only in the loop that asked."""
+        if not self.done:
+            assert self.loop is not None
+            onlooker = self.loop.create_future()
+            self.onlookers = [*(self.onlookers or ()), onlooker]
+            await onlooker
+
     def release(self) -> None:
         """Stop waiting: a later job of the same caller, on the same queue, answers for this one."""
         if self.future is not None and not self.future.done():
@@ -94,8 +103,9 @@ class Job:
         """Answer. Runs in the loop that asked."""
         self.done = True
         self.after = self.item = self.work = None
-        if self.future is not None and not self.future.done():
-            self.future.set_result(None)
+        for waiting in (self.future, *(self.onlookers or ())):
+            if waiting is not None and not waiting.done():
+                waiting.set_result(None)
 
 
 class Sink(Protocol):

@@ -257,6 +257,36 @@ async def test_once_ainvoke_returned_everything_is_on_disk(lite: SqliteDatabase)
         assert dict(rows) == {1: 7, 2: 7}
 
 
+async def test_a_run_that_was_cancelled_goes_on_from_what_it_had_queued(db: Database) -> None:
+    saver = open_saver(db)
+    graph = StateGraph(State)
+    begun = asyncio.Event()
+
+    async def first(state: State) -> State:
+        return {"count": state["count"] + 1}
+
+    async def second(state: State) -> State:
+        if not begun.is_set():
+            begun.set()
+            await asyncio.sleep(60)
+        return {"count": state["count"] + 10}
+
+    graph.add_node("first", first)
+    graph.add_node("second", second)
+    graph.add_edge(START, "first")
+    graph.add_edge("first", "second")
+    graph.add_edge("second", END)
+    compiled = graph.compile(checkpointer=saver)
+    running = asyncio.ensure_future(compiled.ainvoke({"count": 0}, thread("t1")))
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await compiled.aget_state(thread("t1"))).next == ("second",)
+    assert (await compiled.ainvoke(None, thread("t1")))["count"] == 11
+    assert (await compiled.aget_state(thread("t1"))).next == ()
+
+
 async def test_with_sync_durability_a_step_starts_only_after_the_one_before_is_on_disk(lite: SqliteDatabase) -> None:
     beside = sqlite3.connect(lite.path, isolation_level=None)
     seen: list[int] = []
@@ -465,6 +495,17 @@ async def test_a_thread_deleted_in_mid_life_starts_anew(db: Database) -> None:
         assert (await graph.aget_state(thread("t1"))).values["count"] == 3
         await saver.adelete_thread("t1")
     assert [found async for found in saver.alist(None)] == []
+
+
+async def test_a_thread_that_another_process_deleted_harms_no_other(db: Database) -> None:
+    first, second = open_saver(db), open_saver(db)
+    parents = {}
+    for name in ("t1", "t2"):
+        parents[name] = await first.aput(generate_config(name), generate_checkpoint(), generate_metadata(), {})
+    await second.adelete_thread("t1")
+    puts = [first.aput(parents[name], generate_checkpoint(), generate_metadata(step=1), {}) for name in ("t1", "t2")]
+    await asyncio.gather(*puts, return_exceptions=True)
+    assert len([found async for found in second.alist(generate_config("t2"))]) == 2
 
 
 async def test_from_another_thread_the_synchronous_calls_work_and_in_the_loop_they_say_so(db: Database) -> None:
