@@ -153,7 +153,9 @@ class House:
         """The case once it moves no more by itself (or has one of ``statuses``)."""
         ends = time.monotonic() + 20
         while time.monotonic() < ends:
-            found: dict[str, Any] = self.backend.get(f"/v1/cases/{case_id}", params={"wait": 5}).json()
+            found: dict[str, Any] = self.backend.get(
+                f"/v1/cases/{case_id}", params={"wait": 0 if statuses else 5}
+            ).json()
             if found["status"] in statuses or (
                 not statuses and found["status"] not in ("received", "processing", "activating")
             ):
