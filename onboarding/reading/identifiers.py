@@ -1,6 +1,7 @@
 """Identifiers in the form of their country (policy 5). Form only: whether a check digit holds is validation's question."""
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import Final
 
@@ -85,7 +86,7 @@ _AUSTRIAN: Final = re.compile(r"(?:FN\s*)?(\d{1,6})\s*([A-Za-z])", re.I)
 
 def compact(text: str) -> str:
     """Letters and digits in upper case, separators removed."""
-    return _SEPARATORS.sub("", text).upper()
+    return unicodedata.normalize("NFC", _SEPARATORS.sub("", text).upper())
 
 
 @lru_cache(maxsize=4096)

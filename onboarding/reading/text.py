@@ -82,7 +82,8 @@ def _fold_short(text: str) -> str:
 def _fold(text: str) -> str:
     if text.isascii():
         return " ".join(text.lower().split())
-    return strip_accents(tidy(text).casefold().translate(_SPECIAL))
+    folded = strip_accents(tidy(text).casefold().translate(_SPECIAL))
+    return " ".join(unicodedata.normalize("NFKC", folded).casefold().split())
 
 
 def strip_accents(text: str) -> str:
