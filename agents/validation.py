@@ -33,8 +33,8 @@ async def validate(
     """Run every rule, then let a model look for what rules miss.
 
     ``priors`` are earlier applications the ledger's look-up found; none of them is changed. ``tools`` gives the
-    read-only look-ups the model may use on what the rules found, each with one text ``argument``. What the rules find on their own reading
-    stands whatever the model read or said.
+    read-only look-ups the model may use on what the rules found, each with one text ``argument``. What the rules find
+    on their own reading stands whatever the model read or said.
     """
 
     def by_rules(given: Reading) -> Validation:
@@ -48,11 +48,9 @@ async def validate(
         result = await investigation.investigate(reading, known, tools(checked), talk)
     except ModelGaveUp as reason:
         result = investigation.Investigation(findings=[failed(investigation.prompt(), reason)])
-    kept = (
-        [item for item in checked.findings if item.raised_by.startswith(MODEL)]
-        if talk.model.alone
-        else checked.findings
-    )
+    kept = checked.findings
+    if talk.model.alone:
+        kept = [item for item in kept if item.raised_by.startswith(MODEL)]
     return checked.model_copy(update={"findings": _once([*kept, *result.findings]), "ungrounded": result.ungrounded})
 
 
@@ -61,7 +59,7 @@ def _with_the_models_reading(
 ) -> Validation:
     """Findings on both readings; a required field that only the model read is one of its own."""
     own = without_model(reading)
-    if own == reading:
+    if own.application == reading.application:
         return merged
     alone = by_rules(own)
     gained = [path for path in alone.missing if path not in merged.missing]

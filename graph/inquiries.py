@@ -51,7 +51,7 @@ class _Desk:
         self._watchlist, self._policy, self._website = watchlist, policy, website
 
     async def screening_lookup(self, argument: str) -> str:
-        """Does a name of the application come close to the watchlist? Argument: legal_name, trading_name or persons[0]."""
+        """Is a name close to one on the watchlist? Argument: legal_name, trading_name or persons[0]."""
         subject = self._subject(argument.strip())
         if subject is None:
             return "no such name in the application"
@@ -81,7 +81,7 @@ class _Desk:
         return json.dumps([_mcc(item) for item in ranked[:SHOWN_MCCS]], ensure_ascii=False)
 
     async def identifier_check(self, argument: str) -> str:
-        """Did a number pass the rules? Argument: a field such as registration_number, vat_number, tax_id or bank.iban."""
+        """Did a number pass the rules? Argument: a field, such as registration_number or bank.iban."""
         path = argument.strip()
         if path not in self._app.flat():
             return "not stated"

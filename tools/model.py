@@ -1,7 +1,7 @@
 """Reaches a language model behind any OpenAI-compatible endpoint, through langchain-openai.
 
 What the vendor raises stays here: outside there are replies, ``ModelUnavailable`` (ask again) and ``ModelRefused``.
-One request is one try, nothing is retried here; no proxy and no tracing from the environment; a body without end is cut.
+One request is one try, nothing is retried here; no proxy and no tracing from the environment; an endless body is cut.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -80,8 +80,8 @@ class OpenAIEndpoint:
         return _reply(said)
 
     def _bound(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Our parameters as langchain takes them. The shape goes past the SDK's own parsing: it would lose the raw text."""
-        bound = {key: parameters[key] for key in ("temperature", "max_tokens") if key in parameters}
+        """Our parameters as langchain takes them. The shape goes past the SDK's parser, which loses the raw text."""
+        bound: dict[str, Any] = {k: parameters[k] for k in ("temperature", "max_tokens") if k in parameters}
         if schema := parameters.get("schema"):
             if self._schema_mode == "json_schema":
                 form: dict[str, Any] = {"type": "json_schema", "json_schema": {**schema, "strict": True}}
