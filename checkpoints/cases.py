@@ -10,7 +10,7 @@ from checkpoints.database import Tx
 from checkpoints.documents import digest
 from checkpoints.schema import cases, idempotency, match_keys, match_order, submissions
 from onboarding.case import CLOSED, CaseRecord, Status
-from onboarding.errors import CaseNotFound, IdempotencyKeyReused
+from onboarding.errors import CaseNotFound, Conflict, IdempotencyKeyReused
 from onboarding.submission import Submission
 
 _CASE = select(cases).where(cases.c.id == bindparam("of_case"))
@@ -153,8 +153,15 @@ def open_graph_versions(tx: Tx) -> dict[str, int]:
 def ask(tx: Tx, case_id: str) -> None:
     """Something happened that a runner must look at."""
     values = {"work_asked": cases.c.work_asked + 1, "work_after": None, "attempts": 0}
+    own(tx, case_id)
     tx.conn.execute(update(cases).where(cases.c.id == case_id).values(values))
     tx.touched.add(case_id)
+
+
+def own(tx: Tx, case_id: str) -> None:
+    """Refuse to touch a copy. Raises CaseNotFound, Conflict."""
+    if get(tx, case_id).copied_from:
+        raise Conflict("This case is a copy from another installation: it can be looked at, nothing can be done on it.")
 
 
 def resume(tx: Tx, case_id: str) -> None:
@@ -236,6 +243,7 @@ def next_version(tx: Tx, case_id: str, version: int) -> None:
 
 def withdraw(tx: Tx, case_id: str, actor: str) -> None:
     """Note that the case is to end at its next wait."""
+    own(tx, case_id)
     tx.conn.execute(_SET, {"of_case": case_id, "withdrawn_by": actor})
 
 

@@ -38,7 +38,10 @@ class MemoryDatabase:
         """Run ``work`` in a savepoint. Raises what it raised."""
         self._conn.exec_driver_sql("SAVEPOINT work")
         try:
-            return work(Tx(self._conn, self.codec, at or self.clock()))
+            tx = Tx(self._conn, self.codec, at or self.clock())
+            result = work(tx)
+            tx.finish()
+            return result
         except BaseException:
             self._conn.exec_driver_sql("ROLLBACK TO work")
             raise
@@ -49,6 +52,9 @@ class MemoryDatabase:
         return self.do(work)
 
     async def read(self, work: Work[T]) -> T:
+        return self.do(work)
+
+    async def scan(self, work: Work[T]) -> T:
         return self.do(work)
 
     def post(self, work: Work[Any]) -> None:

@@ -192,11 +192,15 @@ def settled(tx: Tx, case_id: str, version: int) -> bool:
 
 
 def approved_record(tx: Tx, case_id: str, version: int) -> tuple[CaseRecord, str] | None:
-    """The gate: the record that the recorded decisions approve, and its hash; None when they do not suffice.
+    """The gate: the record that the recorded decisions approve, and its hash; None when they do not suffice,
+
+    and always None for a copy of another installation's case.
 
     Sufficient is an approval of the newest review of this version, and where that review demanded a second person,
     an approval of a second review by somebody else, both bound to the same hash.
     """
+    if cases.get(tx, case_id).copied_from:
+        return None
     made = [row for row in decisions_of(tx, case_id) if row.version == version and row.action == "approve"]
     first = [row for row in made if row.stage == "review"]
     if not first:

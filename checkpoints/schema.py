@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -49,10 +50,16 @@ cases = Table(
     Column("work_after", String),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("withdrawn_by", String),
+    Column("copied_from", String),
+    Column("erased_at", String),
+    Column("pruned_at", String),
+    # After a restore: what a service may know of the case and we do not is asked before anything is repeated.
+    Column("ask_first", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,
 )
 Index("cases_by_status", cases.c.status, cases.c.seq)
 Index("cases_by_ref", cases.c.external_ref)
+Index("cases_by_closing", cases.c.closed_at)
 Index(
     "cases_with_work",
     cases.c.seq,
@@ -239,3 +246,17 @@ audit = Table(
     UniqueConstraint("case_id", "case_seq"),
     sqlite_autoincrement=True,
 )
+
+audit_seals = Table(
+    "audit_seals",
+    metadata,
+    Column("no", _Seq, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False),
+    Column("to_seq", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("body_hash", String, nullable=False),
+    Column("prev_hash", String, nullable=False, unique=True),
+    Column("hash", String, nullable=False),
+    Column("mac", String, nullable=False),
+)
+"""The trail of all cases, sealed now and then: the newest event of every case that moved since the seal before."""

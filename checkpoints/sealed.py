@@ -5,7 +5,17 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Table
 
-from checkpoints.schema import audit, cases, decisions, idempotency, letters, recordings, reviews, submissions
+from checkpoints.schema import (
+    audit,
+    audit_seals,
+    cases,
+    decisions,
+    idempotency,
+    letters,
+    recordings,
+    reviews,
+    submissions,
+)
 
 Place = Callable[[Mapping[str, Any]], str]
 
@@ -33,6 +43,7 @@ SEALED: Final[tuple[Sealed, ...]] = (
     Sealed(recordings, "body", lambda row: f"recording:{row['case_id']}:{row['number']}"),
     Sealed(recordings, "body", lambda row: f"recording:{row['case_id']}:{row['number']}"),
     Sealed(audit, "data", lambda row: f"audit:{row['case_id']}:{row['case_seq']}"),
+    Sealed(audit_seals, "body", lambda row: f"seal:{row['prev_hash']}", ""),
     Sealed(idempotency, "answer", lambda row: f"idempotency:{row['client']}:{row['key']}", ""),
 )
 SEALED_IN: Final[dict[str, Sealed]] = {sealed.table.name: sealed for sealed in SEALED}

@@ -1,7 +1,7 @@
 """Noting what a validation stands on, and answering from the notes when it is replayed."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -75,6 +75,7 @@ class Recalled(Watchlist):
     def __init__(self, now: Watchlist) -> None:
         self._now = now
         self.basis: Basis | None = None
+        self.told: Callable[[Subject], None] | None = None
 
     @property
     def version(self) -> str:
@@ -82,6 +83,8 @@ class Recalled(Watchlist):
 
     def screen(self, subject: Subject, bands: ScreeningPolicy) -> list[ScreeningHit]:
         basis = self.basis
+        if self.told is not None:
+            self.told(subject)
         if basis is None or basis.watchlist == self._now.version:
             return self._now.screen(subject, bands)
         if basis.bands != bands.model_dump():

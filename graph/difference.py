@@ -100,9 +100,11 @@ class Difference:
 def difference(recorded: CaseFile, played: Played, *, after: int = 0) -> Difference:
     """Compare a replay with its recording; steps only after the recorded checkpoint ``after`` of a fork."""
     was, now = recorded.shown(), played.file.shown()
+    moving = recorded.case["work_asked"] > recorded.case["work_done"]
+    steps = [row for row in recorded.checkpoints if row["n"] > after]
     return Difference(
         case_id=recorded.id,
-        steps=list(_steps([row for row in recorded.checkpoints if row["n"] > after], played.file.checkpoints)),
+        steps=list(_steps(steps, played.file.checkpoints, moving)),
         findings=_findings(was, now),
         recommendation={"recorded": _advice(was), "replayed": _advice(now)},
         letters=_letters(recorded, played),
@@ -110,15 +112,17 @@ def difference(recorded: CaseFile, played: Played, *, after: int = 0) -> Differe
         waits_for=played.waits_for,
         stopped=played.stopped,
         missing=played.stopped if played.missing else None,
-        notes=played.notes,
+        notes=played.notes + (["the case was still moving when it was read"] if moving else []),
     )
 
 
-def _steps(recorded: Rows, replayed: Rows) -> Iterator[StepDifference]:
+def _steps(recorded: Rows, replayed: Rows, moving: bool) -> Iterator[StepDifference]:
     """Step by step while both took the same way; the first step on another way is the last that is compared."""
     if not recorded:
         return
     for n, row in enumerate(replayed):
+        if n >= len(recorded) and moving:
+            return
         if n >= len(recorded):
             yield StepDifference(n + 1, row["step"], [], row["nodes"], [])
             return

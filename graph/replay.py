@@ -4,7 +4,8 @@ Priors, list answers, model answers, decisions, the clock and both services come
 reach a network, send a letter or write to the live ledger: the player is built without the means.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,9 +14,10 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.checkpoint.memory import InMemorySaver
 
+from agents.model import Model
 from checkpoints import cases, reviews, stage
 from checkpoints.casefile import CaseFile, Rows, checkpoint_row, collect
-from checkpoints.database import Tx
+from checkpoints.database import Tx, stamp
 from checkpoints.lookup import Lookup
 from checkpoints.memory import MemoryDatabase
 from graph import tape as recorded
@@ -27,13 +29,14 @@ from graph.runner import Runner
 from graph.state import GRAPH_VERSION
 from graph.step import CURRENT
 from graph.tape import Tape
+from graph.what_if import Fork
 from onboarding.application import Application
 from onboarding.assessment import Recommendation, Risk
 from onboarding.case import CaseRecord
 from onboarding.errors import OnboardingError, RecordingMissing
 from onboarding.matching import match_keys
 from onboarding.policy import Policy
-from onboarding.screening import Watchlist
+from onboarding.screening import Subject, Watchlist
 from onboarding.settings import Settings
 
 REVIEWER_LETTERS: Final = ("approval_request:", "activation_problem", "case_quarantined")
@@ -55,7 +58,8 @@ class Played:
 class Player:
     """Plays cases one after another under one policy, one list and one set of settings."""
 
-    def __init__(self, settings: Settings, policy: Policy, watchlist: Watchlist) -> None:
+    def __init__(self, settings: Settings, policy: Policy, watchlist: Watchlist, model: Model | None = None) -> None:
+        """``model`` is asked in the place of its recordings."""
         self.db = MemoryDatabase(self._clock)
         self._saver = InMemorySaver()
         self._graph = build_graph(self._saver)
@@ -75,6 +79,15 @@ class Player:
 
     def _clock(self) -> datetime:
         return self._tape.clock()
+
+    @contextmanager
+    def watching(self, told: Callable[[Subject], None]) -> Iterator[None]:
+        """Inside, ``told`` is called with everybody who is looked up in the list."""
+        self._watchlist.told = told
+        try:
+            yield
+        finally:
+            self._watchlist.told = None
 
     def step(self, name: str, seconds: float, outcome: str) -> None:
         """Told by every step as it ends: the tape moves on."""
@@ -101,19 +114,33 @@ class Player:
             for name in ("svc1", "svc2")
         }
 
-    async def play(self, file: CaseFile) -> Played:
-        """Play the case from its submission to where its recording ends. Raises RecordingMissing for an erased case."""
+    async def play(self, file: CaseFile, fork: Fork | None = None) -> Played:
+        """Play the case from its submission, or from a fork, to where its recording ends.
+
+        Raises RecordingMissing for an erased case.
+        """
         if file.erased:
             raise RecordingMissing(f"The personal data of case {file.id} was erased on request.")
         self._tape = Tape(file)
         with self.db.scratch():
             try:
-                self.db.do(lambda tx: stage.begin(tx, file))
-                return await self._play(file)
+                if fork is None:
+                    self.db.do(lambda tx: stage.begin(tx, file))
+                else:
+                    await self._begin_at(file, fork)
+                return await self._play(file, skipped=fork is not None)
             finally:
                 self._saver.delete_thread(file.id)
 
-    async def _play(self, file: CaseFile) -> Played:
+    async def _begin_at(self, file: CaseFile, fork: Fork) -> None:
+        """Ledger, tape and graph as they were after the forked step, with the fork's values put in."""
+        at = stamp(datetime.fromisoformat(fork.row["at"]))
+        self._tape.wind(at, fork.state["version"])
+        self.db.do(lambda tx: stage.begin_at(tx, file, at, fork.state["version"]))
+        config: RunnableConfig = {"configurable": {"thread_id": file.id}}
+        await self._graph.aupdate_state(config, fork.state, as_node=fork.row["nodes"][0])
+
+    async def _play(self, file: CaseFile, *, skipped: bool) -> Played:
         runner = _Runner(self._graph, replace(self._context, settings=_settings(self._context.settings, file)))
         decided = {row["review_id"]: row for row in file.decisions}
         notes: list[str] = []
@@ -128,7 +155,7 @@ class Player:
             stopped, missing = error.detail, True
         except OnboardingError as error:
             stopped = f"{error.code}: {error.detail}"
-        return self._result(file, stopped, missing, notes)
+        return self._result(file, stopped, missing, notes, skipped=skipped)
 
     def _decide(self, made: dict[str, Any], notes: list[str]) -> None:
         """Record again what was decided, when it was."""
@@ -156,12 +183,12 @@ class Player:
             known.append((ref.case_id, *_prior(self._context.lookup, ref.version, application)))
         self.db.do(lambda tx: stage.priors(tx, file.id, known))
 
-    def _result(self, file: CaseFile, stopped: str | None, missing: bool, notes: list[str]) -> Played:
+    def _result(self, file: CaseFile, stopped: str | None, missing: bool, notes: list[str], *, skipped: bool) -> Played:
         status, problem = self.db.do(lambda tx: stage.status(tx, file.id))
         wait = self.db.do(lambda tx: reviews.waiting(tx, file.id))
         played = self.db.do(lambda tx: collect(tx, file.id, history=False))
         return Played(
-            file=played.with_(checkpoints=self._history(file.id)),
+            file=played.with_(checkpoints=self._history(file.id)[skipped:]),
             status=status,
             waits_for=wait.stage if wait is not None else None,
             stopped=stopped or problem,
@@ -228,17 +255,3 @@ def versions(file: CaseFile, policy: Policy, watchlist: Watchlist) -> dict[str, 
     here = {"policy": policy.stamp, "rules": rules_version(), "watchlist": watchlist.version}
     told = {name: {"recorded": basis.get(name), "here": value} for name, value in here.items()}
     return {"graph": {"recorded": file.case["graph_version"], "here": GRAPH_VERSION}, **told}
-
-
-def substituted(file: CaseFile, values: Sequence[tuple[str, Any]]) -> CaseFile:
-    """The case as if the merchant had also written these values: ``(application path, value)``."""
-    if not values:
-        return file
-    content = dict(values)
-    part = {"source": "what-if", "kind": "corrections", "format": "json", "content": content}
-    return file.with_(submissions=[_with_part(row, part) for row in file.submissions])
-
-
-def _with_part(row: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
-    parts: Iterable[Any] = row["body"]["parts"]
-    return {**row, "body": {**row["body"], "parts": [*parts, part]}}

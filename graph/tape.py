@@ -41,6 +41,12 @@ class Tape:
             return datetime.combine(date.fromisoformat(basis.as_of), self.now.timetz())
         return self.now
 
+    def wind(self, at: str, version: int) -> None:
+        """Forward to the time ``at``: every step that ended by then has run."""
+        self.now, self.version = datetime.fromisoformat(at), version
+        for name, events in self._ended.items():
+            self.runs[name] = sum(event["at"] <= at for event in events)
+
     def _run(self, name: str) -> dict[str, Any] | None:
         ended = self._ended[name]
         return ended[self.runs[name]] if self.runs[name] < len(ended) else None
