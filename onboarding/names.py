@@ -26,7 +26,9 @@ _TABLE: Final = str.maketrans(_CYRILLIC | _GREEK | _LATIN)
 _LOOKALIKE: Final = str.maketrans("авекмнорстухіјѕαβεικνορτυχ", "abekmhopctyxijsabeiknoptyx")
 """What a Cyrillic or Greek letter looks like: inside a Latin word it was put there for its looks, not its sound."""
 
-_MIXED: Final = re.compile(r"(?=\w*[a-z])\w*[\u0370-\u052f]\w*")
+_WORD: Final = re.compile(r"\w+")
+_NOT_LATIN: Final = re.compile(r"[\u0370-\u052f]")
+_LATIN_LETTER: Final = re.compile(r"[a-z]")
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _CJK_FORMS: Final = re.compile(
     r"株式会社|有限会社|合同会社|合資会社|合名会社|[(]株[)]|[(]有[)]|주식회사|유한회사|유한책임회사|[(]주[)]|[(]유[)]|股份有限公司|有限责任公司|有限公司"
@@ -55,12 +57,18 @@ def fold(text: str) -> str:
         return text.lower()
     plain = unicodedata.normalize("NFKC", text).casefold()
     plain = "".join(c for c in plain if unicodedata.category(c) != "Cf")
-    plain = _MIXED.sub(lambda word: word[0].translate(_LOOKALIKE), plain)
+    if _NOT_LATIN.search(plain) and _LATIN_LETTER.search(plain):
+        plain = _WORD.sub(_by_looks, plain)
     plain = unicodedata.normalize("NFC", plain.translate(_TABLE))
     bare = "".join(
         c for c in unicodedata.normalize("NFD", plain) if not unicodedata.combining(c) or "\u3099" <= c <= "\u309a"
     )
     return unicodedata.normalize("NFC", bare).translate(_TABLE)
+
+
+def _by_looks(word: re.Match[str]) -> str:
+    mixed = _NOT_LATIN.search(word[0]) and _LATIN_LETTER.search(word[0])
+    return word[0].translate(_LOOKALIKE) if mixed else word[0]
 
 
 def words(text: str) -> list[str]:

@@ -6,6 +6,8 @@ return, hide or send; or the text wears the markup or the output of a machine.
 """
 
 import re
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple
@@ -57,6 +59,9 @@ _ENGLISH_VERBS: Final = re.compile(
 )
 
 
+_Span = tuple[int, int]
+
+
 class _Sign(NamedTuple):
     """One thing a text does, where, and how much it says: each kind counts once."""
 
@@ -104,13 +109,16 @@ def _original(text: str, folded: str, span: tuple[int, int]) -> tuple[int, int]:
     return int(span[0] * scale), int(span[1] * scale)
 
 
-def _addressed(folded: str) -> tuple[int, int] | None:
+def _addressed(folded: str) -> _Span | None:
     signs = sorted(_signs(folded), key=lambda sign: sign.start)
-    for at, first in enumerate(signs):
-        near = [sign for sign in signs[at:] if sign.start - first.start <= WINDOW]
-        kinds = {sign.kind: sign.weight for sign in near}
+    window: deque[_Sign] = deque()
+    for sign in signs:
+        window.append(sign)
+        while sign.start - window[0].start > WINDOW:
+            window.popleft()
+        kinds = {near.kind: near.weight for near in sorted(window, key=lambda near: near.weight)}
         if sum(kinds.values()) >= ENOUGH and max(kinds.values()) > 1:
-            return first.start, max(sign.end for sign in near)
+            return window[0].start, max(near.end for near in window)
     return None
 
 
@@ -126,7 +134,7 @@ def _signs(folded: str) -> Iterator[_Sign]:
     yield from (_Sign("forget", 3, *span) for span in spans("forget_all"))
     for verb in spans("ignore"):
         if instruct := _near(verb, spans("instructions"), 50):
-            earlier = any(_beside(span, verb, instruct) for span in spans("previous"))
+            earlier = _beside(spans("previous"), verb, instruct)
             yield _Sign("forget", 3 if earlier else 2, *_join(verb, instruct))
         if checks := _near(verb, spans("checks"), 45):
             yield _Sign("skip", 2, *_join(verb, checks))
@@ -146,7 +154,6 @@ def _signs(folded: str) -> Iterator[_Sign]:
     yield from (_Sign("address", 1, *match.span()) for match in _address().finditer(folded))
 
 
-_Span = tuple[int, int]
 _VERBS: Final = frozenset({"ignore", "set", "hide", "send"})
 
 
@@ -162,16 +169,21 @@ def _join(*spans: _Span) -> _Span:
 
 
 def _near(span: _Span, others: list[_Span], distance: int) -> _Span | None:
-    """The closest of ``others`` within ``distance`` characters before or after ``span``, not overlapping it."""
-    gaps = [(max(other[0] - span[1], span[0] - other[1]), other) for other in others]
-    close = [(gap, other) for gap, other in gaps if 0 <= gap <= distance]
+    """The closest of ``others`` (in order) within ``distance`` characters of ``span``, not overlapping it."""
+    at = bisect_left(others, span)
+    close = []
+    for other in others[max(0, at - 3) : at + 3]:
+        gap = max(other[0] - span[1], span[0] - other[1])
+        if 0 <= gap <= distance:
+            close.append((gap, other))
     return min(close)[1] if close else None
 
 
-def _beside(span: _Span, one: _Span, other: _Span) -> bool:
-    """Whether ``span`` stands between two others or right beside them."""
+def _beside(others: list[_Span], one: _Span, other: _Span) -> bool:
+    """Whether one of ``others`` (in order) stands between two spans or right beside them."""
     low, high = _join(one, other)
-    return low - 25 <= span[0] and span[1] <= high + 25
+    at = bisect_left(others, (low - 25, 0))
+    return at < len(others) and others[at][1] <= high + 25
 
 
 @cache
