@@ -75,3 +75,18 @@ DECISION: Final[dict[str, Any]] = {
         "application/json": {"schema": {"$ref": "#/components/schemas/DecisionBody"}, "example": EXAMPLE_DECISION}
     },
 }
+CONFIRMATION: Final[dict[str, Any]] = {
+    "required": False,
+    "content": {
+        "application/x-www-form-urlencoded": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "comment": {"type": "string", "maxLength": 5000},
+                    "reason_codes": {"type": "array", "items": {"type": "string"}, "maxItems": 20},
+                },
+            },
+            "example": {"comment": "Spoke to them on the phone.", "reason_codes": ["IBAN_CHECKSUM_FAILED"]},
+        }
+    },
+}

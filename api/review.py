@@ -2,17 +2,21 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 
 from api.auth import Served
+from api.bodies import CONFIRMATION
+from api.limits import TooLarge
 from api.problems import status_of
 from graph import links
 from onboarding.decision import worst
-from onboarding.errors import AlreadyDecided, OnboardingError
+from onboarding.errors import AlreadyDecided, InvalidDecision, OnboardingError
 from onboarding.letters.reasons import SENTENCE_OF
 from onboarding.letters.words import when
 
@@ -29,6 +33,7 @@ HEADERS: Final = {
         "frame-ancestors 'none'; base-uri 'none'"
     ),
 }
+MOST_FIELDS: Final = 50
 PAGE: Final[dict[str, Any]] = {"content": {"text/html": {"schema": {"type": "string"}}}}
 PAGES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The page."} | PAGE,
@@ -36,11 +41,13 @@ PAGES: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "No such link."} | PAGE,
     409: {"description": "Decided already, or the case changed since."} | PAGE,
     410: {"description": "The link is no longer valid."} | PAGE,
+    422: {"description": "The form cannot be taken; nothing was decided."} | PAGE,
     503: {"description": "Nothing was stored; try again."} | PAGE,
 }
 
 
-@router.get("/{token}", response_class=HTMLResponse, responses=PAGES)
+@router.head("/{token:path}", include_in_schema=False)
+@router.get("/{token:path}", response_class=HTMLResponse, responses=PAGES)
 async def show(token: str, request: Request, product: Served) -> HTMLResponse:
     """The confirmation page. Fetching it, however often and by whatever scanner, decides nothing."""
     try:
@@ -58,20 +65,29 @@ async def show(token: str, request: Request, product: Served) -> HTMLResponse:
     return templates.TemplateResponse(request, "confirm.html", context, headers=HEADERS)
 
 
-@router.post("/{token}", response_class=HTMLResponse, responses=PAGES)
-async def decide(
-    token: str,
-    request: Request,
-    product: Served,
-    comment: Annotated[str, Form(max_length=5000)] = "",
-    reason_codes: Annotated[list[str] | None, Form(max_length=20)] = None,
-) -> HTMLResponse:
+@router.post("/{token:path}", response_class=HTMLResponse, responses=PAGES, openapi_extra={"requestBody": CONFIRMATION})
+async def decide(token: str, request: Request, product: Served) -> HTMLResponse:
     """Decide as the link says."""
     try:
-        case = await links.use(product.service, token, reason_codes=reason_codes or [], comment=comment.strip() or None)
+        comment, codes = await _filled_in(request)
+        case = await links.use(product.service, token, reason_codes=codes, comment=comment)
     except OnboardingError as error:
         return _sorry(request, error)
     return templates.TemplateResponse(request, "decided.html", {"case": case}, headers=HEADERS)
+
+
+async def _filled_in(request: Request) -> tuple[str | None, list[str]]:
+    """Comment and reason codes of the form, line breaks as they were typed. Raises InvalidDecision, TooLarge."""
+    try:
+        form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+    except TooLarge:
+        raise
+    except (MultiPartException, HTTPException, ValueError, LookupError) as error:
+        raise InvalidDecision("The form cannot be read.") from error
+    comment, *codes = (str(text) for text in (form.get("comment", ""), *form.getlist("reason_codes")))
+    if "\x00" in comment or any("\ud800" <= char <= "\udfff" for char in comment):
+        raise InvalidDecision("comment: it contains a character that cannot be kept.")
+    return comment.replace("\r\n", "\n").strip() or None, codes
 
 
 def _sorry(request: Request, error: OnboardingError) -> HTMLResponse:

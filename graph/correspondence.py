@@ -64,7 +64,7 @@ def ask_reviewers(
         approved_before_by=besides,
     )
     for address in ctx.settings.reviewer_addresses:
-        if address != besides:
+        if besides is None or address.lower() != besides.lower():
             _queue(tx, case_id, f"approval_request:{review.stage}", review.round, address, letter, review_id)
 
 
