@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal, Self
 
@@ -79,7 +80,9 @@ class Settings(Value):
 
     @property
     def reviewer_addresses(self) -> list[str]:
-        return [part.strip() for part in self.reviewers.split(",") if part.strip()]
+        """The bare addresses, each once: a person is known by it, whatever name stands beside it."""
+        parts = [parseaddr(part)[1] or part.strip() for part in self.reviewers.split(",") if part.strip()]
+        return list({part.lower(): part for part in reversed(parts)}.values())[::-1]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
