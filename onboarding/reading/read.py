@@ -19,6 +19,7 @@ from onboarding.submission import Part, Submission
 
 _MOST_TEXT: int = 200_000
 _MOST_STRINGS: int = 5_000
+_SHORTEST_LETTER: int = 60
 
 
 def read(submission: Submission, *, as_of: datetime.date) -> Reading:
@@ -49,12 +50,27 @@ def read(submission: Submission, *, as_of: datetime.date) -> Reading:
 
 def _candidates(part: Part, as_of: datetime.date) -> list[Candidate]:
     if part.format == "json":
-        return read_json(part.content, source=part.source)
+        candidates = read_json(part.content, source=part.source)
+        return [*candidates, *_letters_inside(candidates, part.source, as_of)]
     if part.format == "csv":
         return read_table(part.content, source=part.source) if isinstance(part.content, str) else []
     if part.format == "text":
         return read_text(part.content, source=part.source, as_of=as_of) if isinstance(part.content, str) else []
     return read_document(part, as_of=as_of)
+
+
+def _letters_inside(candidates: list[Candidate], source: str, as_of: datetime.date) -> list[Candidate]:
+    """What a message inside an object says ("body": "Dear …"), when the object itself names no applicant."""
+    if any(candidate.path == "legal_name" for candidate in candidates):
+        return []
+    texts = [c for c in candidates if c.path == "extra" and isinstance(c.raw, str) and len(c.raw) >= _SHORTEST_LETTER]
+    return [
+        inner.model_copy(
+            update={"where": f"{text.where}, {inner.where}" if inner.where else text.where, "confidence": 0.7}
+        )
+        for text in texts[:5]
+        for inner in read_text(str(text.raw), source=source, as_of=as_of)
+    ]
 
 
 def _strings(content: JsonValue) -> Iterator[str]:
