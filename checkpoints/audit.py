@@ -40,8 +40,7 @@ class _Gathered:
         self.events: list[tuple[str, str, dict[str, Any]]] = []
 
     def __call__(self, tx: Tx) -> None:
-        last = tx.conn.execute(_LAST, {"of_case": self.case_id}).first()
-        number, before = (last.case_seq, last.hash) if last else (0, GENESIS)
+        number, before = tx.heads.get(self.case_id) or _head(tx, self.case_id)
         rows = []
         for actor, kind, data in self.events:
             number += 1
@@ -58,7 +57,13 @@ class _Gathered:
             row["hash"] = before = link(row)
             rows.append(row)
         tx.conn.execute(_INSERT, rows)
+        tx.heads[self.case_id] = (number, before)
         self.events.clear()
+
+
+def _head(tx: Tx, case_id: str) -> tuple[int, str]:
+    last = tx.conn.execute(_LAST, {"of_case": case_id}).first()
+    return (last.case_seq, last.hash) if last else (0, GENESIS)
 
 
 def append(tx: Tx, case_id: str, actor: str, kind: str, data: dict[str, Any] | None = None) -> None:

@@ -81,6 +81,8 @@ class PostgresDatabase:
         with self._guests:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, work)
 
+    scan = read
+
     def watch(self, listener: Listener) -> None:
         """Call ``listener`` with the touched case ids after every commit of this process, in a pool thread."""
         self._listeners.append(listener)

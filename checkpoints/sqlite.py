@@ -1,60 +1,33 @@
-"""SQLite, the embedded default: one file, one writer thread, group commit, readers that never block it.
+"""SQLite, the embedded default: one file, one writer, group commit, readers that never block it.
 
-The writer takes everything that waits, runs it in one transaction (``synchronous=FULL``), and only then answers, with
-one wake-up for the whole batch. A piece of work that fails rolls back alone; when the storage fails nobody is told yes.
+Everything that waits runs in one transaction (``synchronous=FULL``), and only after its commit is anybody answered. The
+statements run where they were asked for, in the event loop's thread: each takes microseconds, while passing them to
+another thread would cost a wait for the interpreter's lock per statement. What may take long, COMMIT and waiting for
+somebody else's lock, happens in a thread of its own, and what comes meanwhile gathers for the next transaction.
+A piece of work that fails rolls back alone; when the storage fails nobody is told yes.
 """
 
 import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
-
 from checkpoints.documents import Codec
-from checkpoints.queue import JobQueue
+from checkpoints.sqlite_reads import STORAGE, SqliteReads, sqlite_engine
 from checkpoints.transaction import Clock, Job, Listener, Sink, T, Tx, Work, answer, orphaned, tell, utc_now
 from onboarding import faults
 from onboarding.errors import StorageUnavailable
 
-_PRAGMAS: Final = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    "temp_store=MEMORY",
-    "journal_size_limit=67108864",
-)
-_STORAGE: Final = (OperationalError, sqlite3.OperationalError)
+_BATCH: Final = 2048
+_REMEMBERED: Final = 10_000
+LINGER: Final = 0.004
+"""Seconds for which work that nobody waits for is held back, to be committed with what follows."""
 _log = logging.getLogger("onboard.database")
-
-
-def sqlite_engine(path: Path, *, readonly: bool = False, patience: float = 10) -> Engine:
-    """An engine on one SQLite file. A reading one begins its transactions itself; the writer is told when to.
-
-    ``patience`` is how many seconds a lock held by another process (a backup) is waited for.
-    """
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": patience})
-
-    def connected(dbapi: sqlite3.Connection, _: Any) -> None:
-        dbapi.isolation_level = None
-        for pragma in _PRAGMAS:
-            dbapi.execute(f"PRAGMA {pragma}")
-        if readonly:
-            dbapi.execute("PRAGMA query_only=ON")
-
-    def began(conn: Connection) -> None:
-        conn.exec_driver_sql("BEGIN")
-
-    event.listen(engine, "connect", connected)
-    if readonly:
-        event.listen(engine, "begin", began)
-    return engine
 
 
 class SqliteDatabase:
@@ -69,31 +42,35 @@ class SqliteDatabase:
         self.codec = codec or Codec()
         self.clock = clock
         self.commits = 0
-        self._engine = sqlite_engine(path, patience=patience)
+        self._engine = sqlite_engine(path, patience=0)
         self._conn = self._engine.connect()
         self._raw: sqlite3.Connection = cast(sqlite3.Connection, self._conn.connection.dbapi_connection)
-        self._read_engine = sqlite_engine(path, readonly=True, patience=patience)
-        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="ledger-read")
-        self._glances = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._reads = SqliteReads(path, self.codec, clock, readers, patience)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
         self._patience = patience
+        self._heads: dict[str, tuple[int, str]] = {}
         self._listeners: list[Listener] = []
-        self._queue = JobQueue()
-        self._writer = threading.Thread(target=self._write_forever, name="ledger-write", daemon=True)
-        self._writer.start()
+        self._waiting: list[Job] = []
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._committing = False
+        self._due: asyncio.Handle | None = None
+        self._closed = False
+        self._idle = threading.Event()
+        self._idle.set()
 
     # asking
 
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` and return its result once it is on disk. Raises what it raised, or StorageUnavailable."""
         job = Job(asyncio.get_running_loop(), work=work)
-        self._queue.put(job)
+        self._put(job)
         result: T = await job.wait()
         return result
 
     def post(self, work: Work[Any]) -> None:
         """Queue ``work`` without waiting: durable no later than any write that is queued after it."""
-        self._queue.put(Job(None, work=work))
+        self._put(Job(None, work=work), urgent=False)
 
     def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job:
         """Queue one row for ``sink``; await the job's ``wait()`` for durability. Rows keep their order.
@@ -101,87 +78,181 @@ class SqliteDatabase:
         What is not urgent (more is about to follow) is committed with what comes next, within milliseconds.
         """
         job = Job(asyncio.get_running_loop(), sink=sink, item=item, after=after)
-        self._queue.put(job, urgent=urgent)
+        self._put(job, urgent=urgent)
         return job
 
     async def read(self, work: Work[T]) -> T:
-        """Run ``work`` on a reading connection, on one snapshot, in a thread of its own."""
-        if self._queue.closed:
-            raise StorageUnavailable("The database is closed.")
+        """Run ``work``, a few indexed queries, here and now on one snapshot: microseconds, no hop, never blocked."""
+        return self._reads.read(work)
 
-        def run() -> T:
-            with self._read_engine.begin() as conn:
-                return work(Tx(conn, self.codec, self.clock()))
-
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, run)
-        except OperationalError as error:
-            raise StorageUnavailable() from error
+    async def scan(self, work: Work[T]) -> T:
+        """Run ``work`` that looks at many rows on a reading connection, on one snapshot, in a thread of its own."""
+        return await self._reads.scan(work)
 
     def glance(self, look: Callable[[sqlite3.Connection], T]) -> T:
-        """Run one short indexed query here and now, in the calling thread: microseconds, no hop, never blocked."""
-        try:
-            return look(self._glancing())
-        except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
-            raise StorageUnavailable() from error
-
-    def _glancing(self) -> sqlite3.Connection:
-        conn: sqlite3.Connection | None = getattr(self._glances, "conn", None)
-        if conn is None:
-            conn = sqlite3.connect(self.path, isolation_level=None, timeout=self._patience, check_same_thread=False)
-            conn.execute("PRAGMA query_only=ON")
-            self._glances.conn = conn
-            self._opened.append(conn)
-        return conn
+        """Run one short indexed query here and now, in the calling thread, without SQLAlchemy."""
+        return self._reads.glance(look)
 
     def watch(self, listener: Listener) -> None:
-        """Call ``listener`` with the touched case ids after every commit, in the writer thread."""
+        """Call ``listener`` with the touched case ids after every commit."""
         self._listeners.append(listener)
 
     async def close(self) -> None:
         """Commit what is queued, answer it, and stop. What comes after is refused."""
-        if not self._queue.close():
+        if self._closed:
             return
-        await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
-        self._readers.shutdown(wait=True)
-        for conn in self._opened:
-            conn.close()
+        self._closed = True
+        self._begin()
+        while not self._idle.is_set():  # noqa: ASYNC110 - set from two threads
+            await asyncio.sleep(0.001)
+        self._writer.shutdown(wait=True)
+        self._reads.close()
         self._conn.close()
         self._engine.dispose()
-        self._read_engine.dispose()
 
-    # the writer thread
+    # gathering
 
-    def _write_forever(self) -> None:
-        while batch := self._queue.take():
-            self._commit(batch)
-            answer(batch)
-            tell(self._listeners, {case for job in batch if job.error is None for case in job.touched})
+    def _put(self, job: Job, *, urgent: bool = True) -> None:
+        """Queue a job. Raises StorageUnavailable once closed. What is not urgent waits a little for company."""
+        if self._closed:
+            raise StorageUnavailable("The database is closed.")
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            self._waiting.append(job)
+            self._idle.clear()
+            if self._loop is None or self._loop.is_closed():
+                self._loop, self._due = loop, None
+        if loop is not self._loop:
+            self._loop.call_soon_threadsafe(self._soon, True)
+        else:
+            self._soon(urgent)
 
-    def _commit(self, batch: list[Job]) -> None:
-        sinks = {job.sink for job in batch if job.sink is not None}
+    def _soon(self, urgent: bool) -> None:
+        """Begin in this turn of the loop, or within LINGER; while a commit is under way its end begins the next."""
+        if self._committing or self._loop is None:
+            return
+        if self._due is not None:
+            if not urgent or not isinstance(self._due, asyncio.TimerHandle):
+                return
+            self._due.cancel()
+        self._due = self._loop.call_soon(self._begin) if urgent else self._loop.call_later(LINGER, self._begin)
+
+    def _begin(self) -> None:
+        """Take everything that waits and open its transaction; if somebody else holds the file, wait elsewhere."""
+        self._due = None
+        with self._lock:
+            if self._committing or not self._waiting:
+                if not self._committing:
+                    self._idle.set()
+                return
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            self._committing = True
         try:
             self._raw.execute("BEGIN IMMEDIATE")
-            for sink, jobs in groupby(batch, key=lambda job: job.sink):
+        except sqlite3.OperationalError:
+            self._writer.submit(self._begin_patiently, batch)
+        else:
+            self._run_all(batch)
+
+    def _begin_patiently(self, batch: list[Job]) -> None:
+        """In the writer's thread: wait for the lock, then go on in the loop's."""
+        try:
+            self._raw.execute(f"PRAGMA busy_timeout={int(self._patience * 1000)}")
+            self._raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self._fail(batch, error)
+            self._back(self._answer, batch)
+        else:
+            self._back(self._run_all, batch)
+        finally:
+            self._raw.execute("PRAGMA busy_timeout=0")
+
+    # one transaction
+
+    def _run_all(self, batch: list[Job]) -> None:
+        """Run everything in the open transaction: first without savepoints, which is right nearly always."""
+        try:
+            if not self._run_bare(batch):
+                self._raw.execute("ROLLBACK")
+                self._forget(batch)
+                self._raw.execute("BEGIN IMMEDIATE")
+                self._run_apart(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody is told yes and the writer goes on
+            self._fail(batch, error)
+            self._answer(batch)
+        else:
+            self._writer.submit(self._commit, batch)
+
+    def _run_bare(self, batch: Sequence[Job]) -> bool:
+        """Run all as one; False when anything was refused, and then nothing of it may stay."""
+        try:
+            for sink, jobs in _runs(batch):
                 if sink is None:
                     for job in jobs:
-                        self._run(job)
-                else:
-                    self._pour(sink, list(jobs))
+                        self._work(job)
+                elif fed := [job for job in jobs if not orphaned(job)]:
+                    sink.write(Tx(self._conn, self.codec, self.clock()), fed)
+        except STORAGE:
+            raise
+        except Exception:  # noqa: BLE001 - it is raised again, to its own caller, in the run with savepoints
+            return False
+        return not any(job.error for job in batch)
+
+    def _run_apart(self, batch: Sequence[Job]) -> None:
+        """Run each in a savepoint of its own, so that what fails rolls back alone. Work may run a second time here."""
+        for job in batch:
+            job.result = job.error = None
+            job.touched = set()
+        for sink, jobs in _runs(batch):
+            if sink is None:
+                for job in jobs:
+                    self._run(job)
+            else:
+                self._pour(sink, list(jobs))
+
+    def _work(self, job: Job) -> None:
+        assert job.work is not None
+        tx = Tx(self._conn, self.codec, self.clock(), self._heads)
+        job.result = job.work(tx)
+        tx.finish()
+        job.touched = tx.touched
+
+    def _commit(self, batch: list[Job]) -> None:
+        """In the writer's thread: the one call that waits for the disk."""
+        try:
             faults.point("commit.before")
             self._raw.execute("COMMIT")
             faults.point("commit.after")
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody is told yes and the writer goes on
-            _log.error("commit failed: %s", error)
             self._fail(batch, error)
-            for sink in sinks:
-                sink.rolled_back()
-            return
-        self.commits += 1
-        for sink in sinks:
-            sink.committed()
+        else:
+            self.commits += 1
+            if len(self._heads) > _REMEMBERED:
+                self._heads.clear()
+            for sink in _sinks(batch):
+                sink.committed()
+        self._back(self._answer, batch)
+
+    def _back(self, then: Callable[[list[Job]], None], batch: list[Job]) -> None:
+        """Go on in the loop's thread; if that loop is gone there is nobody left to answer."""
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(then, batch)
+        except RuntimeError:
+            _log.warning("a loop closed before its %d writes were answered", len(batch))
+            if self._raw.in_transaction:
+                self._raw.execute("ROLLBACK")
+            self._committing = False
+            self._idle.set()
+
+    def _answer(self, batch: list[Job]) -> None:
+        self._committing = False
+        answer(batch)
+        tell(self._listeners, {case for job in batch if job.error is None for case in job.touched})
+        self._begin()
 
     def _fail(self, batch: Sequence[Job], error: Exception) -> None:
+        _log.error("commit failed: %s", error)
         for job in batch:
             job.result = None
             job.error = job.error or _as_told(error)
@@ -190,18 +261,22 @@ class SqliteDatabase:
                 self._raw.execute("ROLLBACK")
         except sqlite3.Error as worse:  # the next BEGIN says what is wrong, to those who wait for it
             _log.error("rollback failed: %s", worse)
+        self._forget(batch)
+
+    def _forget(self, batch: Iterable[Job]) -> None:
+        """What was remembered of what was just written is not true any more."""
+        self._heads.clear()
+        for sink in _sinks(batch):
+            sink.rolled_back()
 
     def _run(self, job: Job) -> None:
         """Run one piece of work in a savepoint of its own."""
-        assert job.work is not None
-        tx = Tx(self._conn, self.codec, self.clock())
         self._raw.execute("SAVEPOINT job")
         try:
-            job.result = job.work(tx)
-            tx.finish()
-            job.touched = tx.touched
+            self._work(job)
         except Exception as error:  # noqa: BLE001 - it belongs to the caller who is waiting for it
             job.error = _as_told(error)
+            self._heads.clear()
             self._back_to_savepoint(error)
         self._raw.execute("RELEASE job")
 
@@ -232,9 +307,18 @@ class SqliteDatabase:
         self._raw.execute("ROLLBACK TO job")
 
 
+def _sinks(batch: Iterable[Job]) -> set[Sink]:
+    return {job.sink for job in batch if job.sink is not None}
+
+
+def _runs(batch: Sequence[Job]) -> Iterator[tuple[Sink | None, Iterator[Job]]]:
+    """Neighbours that go to the same sink together, in the order they came."""
+    return groupby(batch, key=lambda job: job.sink)
+
+
 def _as_told(error: Exception) -> Exception:
     """What the caller gets: its own error, or StorageUnavailable for the storage's."""
-    if not isinstance(error, _STORAGE):
+    if not isinstance(error, STORAGE):
         return error
     told = StorageUnavailable()
     told.__cause__ = error

@@ -28,14 +28,18 @@ def stamp(at: datetime) -> str:
 class Tx:
     """A transaction in progress: the connection, the codec, one ``now`` for all it writes, and whom it touched."""
 
-    __slots__ = ("closing", "codec", "conn", "now", "touched")
+    __slots__ = ("closing", "codec", "conn", "heads", "now", "touched")
 
-    def __init__(self, conn: Connection, codec: Codec, now: datetime) -> None:
+    def __init__(
+        self, conn: Connection, codec: Codec, now: datetime, heads: dict[str, tuple[int, str]] | None = None
+    ) -> None:
         self.conn = conn
         self.codec = codec
         self.now = stamp(now)
         self.touched: set[str] = set()
         """Case ids whose watchers are told after the commit."""
+        self.heads = {} if heads is None else heads
+        """The last link of the audit chain of cases written lately; the database forgets it when a write fails."""
         self.closing: dict[Any, Callable[[Tx], None]] = {}
         """What is gathered while the work runs and written at its end, in as few statements as it takes."""
 
@@ -129,6 +133,7 @@ class Database(Protocol):
     def post(self, work: Work[Any]) -> None: ...
     def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job: ...
     async def read(self, work: Work[T]) -> T: ...
+    async def scan(self, work: Work[T]) -> T: ...
     def watch(self, listener: Listener) -> None: ...
     async def close(self) -> None: ...
 

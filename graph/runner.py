@@ -19,6 +19,7 @@ from graph import correspondence
 from graph.builder import Graph
 from graph.context import Context
 from graph.state import GRAPH_VERSION, Started
+from graph.step import SUSPECT
 from onboarding import faults
 from onboarding.case import CLOSED
 from onboarding.decision import Resolution
@@ -71,6 +72,7 @@ class Runner:
         row = await db.write(partial(self._begin, case_id))
         if row is None:
             return False
+        SUSPECT.set(row.attempts > 0)
         faults.point("run.begun")
         try:
             await self._run(row)

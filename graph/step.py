@@ -5,7 +5,7 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, ParamSpec, cast
+from typing import Any, Final, ParamSpec, cast
 
 from langgraph.runtime import Runtime
 
@@ -18,6 +18,8 @@ P = ParamSpec("P")
 Update = dict[str, Any]
 CURRENT: ContextVar[str | None] = ContextVar("step", default=None)
 """The step that is running here, by name: a replay's clock goes by it."""
+SUSPECT: Final[ContextVar[bool]] = ContextVar("suspect", default=True)
+"""Whether this run takes up what an earlier one left unfinished: then a step that ends clears it of the blame."""
 
 
 def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]:
@@ -38,7 +40,8 @@ def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]
             raise
         seconds = time.perf_counter() - started
         context.observer.step(name, seconds, "ok")
-        context.db.post(functools.partial(_ended, state["case_id"], name, seconds, _attempt(runtime)))
+        ended = functools.partial(_ended, state["case_id"], name, seconds, _attempt(runtime), SUSPECT.get())
+        context.db.post(ended)
         faults.point(f"{name}.after", state["case_id"])
         return update
 
@@ -50,8 +53,9 @@ def _attempt(runtime: Runtime[Context]) -> int:
     return runtime.execution_info.node_attempt if runtime.execution_info else 1
 
 
-def _ended(case_id: str, name: str, seconds: float, attempt: int, tx: Tx) -> None:
+def _ended(case_id: str, name: str, seconds: float, attempt: int, suspect: bool, tx: Tx) -> None:
     audit.append(
         tx, case_id, "onboarding", "step.ended", {"step": name, "ms": round(seconds * 1000), "attempt": attempt}
     )
-    cases.progressed(tx, case_id)
+    if suspect:
+        cases.progressed(tx, case_id)

@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -125,22 +124,30 @@ async def test_many_writes_share_a_commit_and_each_is_answered_only_after_it(lit
     assert lite.commits - before < 100
 
 
-async def test_a_long_write_blocks_no_reader(lite: SqliteDatabase) -> None:
+async def test_a_write_that_has_to_wait_blocks_no_reader(lite: SqliteDatabase) -> None:
     await lite.write(put(1))
-    started, go_on = threading.Event(), threading.Event()
-
-    def slow(tx: Tx) -> None:
-        put(2)(tx)
-        started.set()
-        assert go_on.wait(10)
-
-    writing = asyncio.ensure_future(lite.write(slow))
-    await asyncio.to_thread(started.wait, 10)
+    other = sqlite3.connect(lite.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.ensure_future(lite.write(put(2)))
+    await asyncio.sleep(0.05)
     assert await asyncio.wait_for(lite.read(keys), 5) == [1]
+    assert await asyncio.wait_for(lite.scan(keys), 5) == [1]
     assert lite.glance(lambda conn: conn.execute("SELECT count(*) FROM t").fetchone()) == (1,)
-    go_on.set()
+    assert not writing.done()
+    other.execute("ROLLBACK")
     await writing
     assert await lite.read(keys) == [1, 2]
+
+
+async def test_of_work_that_shares_a_commit_only_the_failing_piece_is_undone(lite: SqliteDatabase) -> None:
+    def failing(tx: Tx) -> None:
+        put(7)(tx)
+        raise Conflict("no")
+
+    jobs = [lite.write(put(key)) for key in (1, 2)] + [lite.write(failing)] + [lite.write(put(3))]
+    answers = await asyncio.gather(*jobs, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [int, int, Conflict, int]
+    assert await lite.read(keys) == [1, 2, 3]
 
 
 async def test_a_full_disk_is_refused_honestly_and_it_goes_on_after(lite: SqliteDatabase) -> None:
