@@ -128,7 +128,7 @@ def show(event: dict[str, Any]) -> None:
     told = {
         "step.ended": lambda: f"{data['step']} ({data['ms']} ms)",
         "case.status": lambda: f"the case is now {data['status']}",
-        "wait.opened": lambda: f"waits for a {data['stage']}, due {str(data.get('due_at'))[:16]}",
+        "wait.opened": lambda: f"waits for {data['stage']}, due {str(data.get('due_at'))[:16]}",
         "decision.recorded": lambda: f"{event['actor']} decided: {data['action']} ({data['channel']})",
         "letter.queued": lambda: f"letter written: {data['kind']}",
         "letter.kept": lambda: f"letter left: {data['kind']}",
