@@ -21,6 +21,8 @@ from onboarding.submission import Part
 TYPES: Final = ("application/json", "text/plain", "text/csv", "message/rfc822", "multipart/form-data")
 MAX_KEY: Final = 200
 MAX_FILES: Final = 20
+MAX_PART: Final = 2**31
+"""No limit of its own: the cap on the whole body holds for every part."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ async def intake(request: Request) -> Intake:
 
 async def _form(request: Request) -> Intake:
     try:
-        form = await request.form(max_files=MAX_FILES, max_fields=MAX_FILES)
+        form = await request.form(max_files=MAX_FILES, max_fields=MAX_FILES, max_part_size=MAX_PART)
     except TooLarge:
         raise
     except (MultiPartException, HTTPException, ValueError, LookupError) as error:

@@ -1,7 +1,8 @@
 """The story of a case: its audit trail, at once or as a live stream, and its checkpoints."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import orjson
@@ -71,26 +72,35 @@ class Watchers:
             for event in self._waiting[case_id]:
                 event.set()
 
-    async def rested(self, product: Product, case_id: str, seconds: float) -> None:
-        """Return once the case no longer moves by itself, or after ``seconds``. Raises CaseNotFound."""
-        ends = self._loop.time() + seconds
-        while await product.service.status(case_id) in MOVING and self._loop.time() < ends:
-            await self.changed(case_id, min(1.0, ends - self._loop.time()))
-
-    async def changed(self, case_id: str, timeout: float) -> None:  # noqa: ASYNC109 - a heartbeat, not a limit
-        """Return when the case changed, or after ``timeout`` seconds."""
+    @contextmanager
+    def following(self, case_id: str) -> Iterator[asyncio.Event]:
+        """An event that every later commit on the case sets. Clear it, then look, then wait: nothing is missed."""
         event = asyncio.Event()
         self._waiting.setdefault(case_id, set()).add(event)
         try:
-            async with asyncio.timeout(timeout):
-                await event.wait()
-        except TimeoutError:
-            return
+            yield event
         finally:
             followers = self._waiting[case_id]
             followers.discard(event)
             if not followers:
                 del self._waiting[case_id]
+
+    async def rested(self, product: Product, case_id: str, seconds: float) -> None:
+        """Return once the case no longer moves by itself, or after ``seconds``. Raises CaseNotFound."""
+        ends = self._loop.time() + seconds
+        with self.following(case_id) as changed:
+            while await product.service.status(case_id) in MOVING and (left := ends - self._loop.time()) > 0:
+                await _set_within(changed, min(1.0, left))
+                changed.clear()
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, but not longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
 
 
 @router.get(
@@ -105,23 +115,25 @@ async def events(
     items = await product.service.events(case_id, after)
     if STREAM in request.headers.get("accept", ""):
         last = request.headers.get("last-event-id", "")
-        start = int(last) if last.isdigit() and len(last) < 10 else after
+        start = int(last) if last.isascii() and last.isdecimal() and len(last) < 10 else after
         return StreamingResponse(_follow(product, request.app.state.watchers, case_id, start), media_type=STREAM)
     return Response(orjson.dumps({"items": items}), media_type="application/json")
 
 
 async def _follow(product: Product, watchers: Watchers, case_id: str, after: int) -> AsyncIterator[bytes]:
-    while True:
-        case = await product.service.get(case_id)
-        items = await product.service.events(case_id, after)
-        for item in items:
-            after = item["seq"]
-            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (after, item["type"].encode(), orjson.dumps(item))
-        if closed(case) and not items:
-            return
-        if not items:
-            yield b": still here\n\n"
-            await watchers.changed(case_id, HEARTBEAT)
+    with watchers.following(case_id) as changed:
+        while True:
+            changed.clear()
+            case = await product.service.get(case_id)
+            items = await product.service.events(case_id, after)
+            for item in items:
+                after = item["seq"]
+                yield b"id: %d\nevent: %s\ndata: %s\n\n" % (after, item["type"].encode(), orjson.dumps(item))
+            if closed(case) and not items:
+                return
+            if not items:
+                yield b": still here\n\n"
+                await _set_within(changed, HEARTBEAT)
 
 
 @router.get("/checkpoints", response_model=Checkpoints, responses=responses(errors.CaseNotFound))
