@@ -9,6 +9,7 @@ import typer
 
 from api import doctor as checkup
 from api import show as display
+from api.checkpoints_cli import checkpoints
 from api.evaluate import evaluate
 from api.serve import configure_logging
 from api.serve import serve as run_service
@@ -17,7 +18,6 @@ from graph import administration
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 tokens = typer.Typer(no_args_is_help=True, help="Bearer tokens of backends and people.")
-checkpoints = typer.Typer(no_args_is_help=True, help="What the graph remembers of a case.")
 app.add_typer(tokens, name="token")
 app.add_typer(checkpoints, name="checkpoints")
 
@@ -131,11 +131,17 @@ def release(case: Annotated[str, typer.Argument(help="The case's id.")], as_json
 def eval_(
     file: Annotated[Path, typer.Argument(help="JSON lines: id, format, payload, as_of, and expect where known.")],
     results: Annotated[Path, typer.Option(help="Where a line each goes.")],
+    recordings: Annotated[
+        Path | None, typer.Option(help="Recorded model answers; with ONBOARD_MODEL set, new ones are added.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run PreOnboarding over a file of applications and compare with what is expected."""
+    """Run PreOnboarding over a file of applications and compare with what is expected.
+
+    With ONBOARD_MODEL or recordings: by rules, by the model alone, and by both, side by side.
+    """
     with told():
-        report = evaluate(file, results, settings_of(), err)
+        report = evaluate(file, results, settings_of(), err, recordings)
         present(report.data, as_json, report.table())
         if report.unreadable:
             raise typer.Exit(1)
@@ -171,14 +177,6 @@ def token_revoke(name: Annotated[str, typer.Argument(help="Whose tokens end now.
     with told():
         count = asyncio.run(administration.revoke_tokens(settings_of(), name))
         out.print(f"{count} token(s) of {name} ended")
-
-
-@checkpoints.command("list")
-def checkpoints_list(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: Json = False) -> None:
-    """The case's checkpoints, newest first."""
-    with service() as client:
-        answer = client.call("GET", f"/v1/cases/{case}/checkpoints")
-        present(answer, as_json, display.checkpoints(answer["items"]))
 
 
 def main() -> None:

@@ -32,20 +32,28 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
+    def download(self, path: str, **request: Any) -> bytes:
+        """The body of the answer. Raises CallFailed."""
+        return self._request("GET", path, **request).content
+
     def call(self, method: str, path: str, **request: Any) -> Any:
         """The JSON of the answer. Raises CallFailed."""
+        answer = self._request(method, path, **request)
+        return answer.json() if answer.content else {}
+
+    def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **request)
         except httpx.HTTPError as error:
             raise CallFailed(
                 f"No service answers at {self.url} ({type(error).__name__}). Is `onboard serve` running?"
             ) from error
-        body = answer.json() if answer.content else {}
         if answer.status_code >= 400:
+            body = answer.json() if answer.content else {}
             raise CallFailed(
                 f"{body.get('code', answer.status_code)}: {body.get('detail') or answer.reason_phrase}", body
             )
-        return body
+        return answer
 
 
 def token_of(settings: Settings, given: str | None) -> str:

@@ -1,6 +1,6 @@
 """Cases and their submissions: accepted once, versioned, never lost; and the work that is due on them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
@@ -134,6 +134,12 @@ def listed(
     if before is not None:
         query = query.where(cases.c.seq < before)
     return tx.conn.execute(query).all()
+
+
+def ids(tx: Tx, statuses: Collection[str] = ()) -> list[str]:
+    """Every case (of these statuses), newest first."""
+    query = select(cases.c.id).order_by(cases.c.seq.desc())
+    return list(tx.conn.scalars(query.where(cases.c.status.in_(statuses)) if statuses else query))
 
 
 def counts(tx: Tx) -> dict[str, int]:

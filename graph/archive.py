@@ -1,5 +1,7 @@
 """Cases as files: taken out of the ledger or a bundle, written as a bundle, read back as a copy."""
 
+import asyncio
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +12,7 @@ from checkpoints.casefile import CaseFile, Rows, collect
 from checkpoints.reader import Reader
 from checkpoints.transaction import Tx, stamp
 from graph.administration import ledger
+from graph.context import Context
 from graph.redaction import redact
 from graph.replay import versions
 from graph.wiring import codec
@@ -63,16 +66,21 @@ def told_of(tx: Tx, case_id: str, actor: str, redacted: bool) -> None:
     audit.append(tx, case_id, actor, "case.exported", {"redacted": redacted})
 
 
-async def export(settings: Settings, case_id: str, out: Path, *, redacted: bool) -> CaseFile:
-    """Write a case of the ledger as a bundle. Raises CaseNotFound, FileExistsError, TamperedRecord."""
-    policy, watchlist = policy_of(settings), watchlist_of(settings)
-    file = with_versions(case_file(settings, case_id), policy, watchlist)
+async def packed(ctx: Context, case_id: str, actor: str, *, redacted: bool) -> bytes:
+    """A case of the running service as a bundle's bytes. Raises CaseNotFound, TamperedRecord, RecordingMissing."""
+    file = with_versions(await ctx.db.scan(lambda tx: collect(tx, case_id)), ctx.policy, ctx.watchlist)
     if redacted:
-        file = await redact(file, settings, policy, watchlist)
-    bundle.write(file, out, at=stamp(datetime.now(UTC)))
-    async with ledger(settings) as db:
-        await db.write(lambda tx: told_of(tx, file.id, "operator", redacted))
-    return file
+        file = await redact(file, ctx.settings, ctx.policy, ctx.watchlist)
+
+    def pack() -> bytes:
+        with tempfile.TemporaryDirectory(prefix="onboard-bundle-") as folder:
+            path = Path(folder) / "bundle.db"
+            bundle.write(file, path, at=stamp(ctx.clock()))
+            return path.read_bytes()
+
+    body = await asyncio.to_thread(pack)
+    await ctx.db.write(lambda tx: told_of(tx, case_id, actor, redacted))
+    return body
 
 
 async def import_(settings: Settings, path: Path) -> CaseFile:
@@ -81,3 +89,14 @@ async def import_(settings: Settings, path: Path) -> CaseFile:
     async with ledger(settings) as db:
         await db.write(lambda tx: copies.store(tx, file))
     return file
+
+
+async def export(settings: Settings, case_id: str, out: Path, *, redacted: bool) -> None:
+    """Write a case of a ledger that no service uses. Raises CaseNotFound, FileExistsError, TamperedRecord."""
+    policy, watchlist = policy_of(settings), watchlist_of(settings)
+    file = with_versions(case_file(settings, case_id), policy, watchlist)
+    if redacted:
+        file = await redact(file, settings, policy, watchlist)
+    bundle.write(file, out, at=stamp(datetime.now(UTC)))
+    async with ledger(settings) as db:
+        await db.write(lambda tx: told_of(tx, file.id, "operator", redacted))

@@ -138,7 +138,8 @@ def _steps(recorded: Rows, replayed: Rows, moving: bool) -> Iterator[StepDiffere
 
 def changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     """Every flat value that differs between two states."""
-    old, new = dict(flat(was)), dict(flat(now))
+    moved = [name for name in {**was, **now} if was.get(name, ABSENT) != now.get(name, ABSENT)]
+    old, new = (dict(flat({name: state[name] for name in moved if name in state})) for state in (was, now))
     paths = (path for path in {**old, **new} if not path.startswith(VERSIONS))
     return [
         Change(path, old.get(path, ABSENT), new.get(path, ABSENT))

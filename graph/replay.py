@@ -61,6 +61,7 @@ class Player:
     def __init__(self, settings: Settings, policy: Policy, watchlist: Watchlist, model: Model | None = None) -> None:
         """``model`` is asked in the place of its recordings."""
         self.db = MemoryDatabase(self._clock)
+        self._live = model is not None
         self._saver = InMemorySaver()
         self._graph = build_graph(self._saver)
         self._watchlist = Recalled(watchlist)
@@ -169,7 +170,8 @@ class Player:
     def _stage_pass(self, notes: list[str]) -> None:
         """Put on stage what the coming pass of PreOnboarding compared with. Raises RecordingMissing."""
         file, version = self._tape.file, self._tape.version
-        self.db.do(lambda tx: stage.answers(tx, file, version))
+        if not self._live:
+            self.db.do(lambda tx: stage.answers(tx, file, version))
         basis = self._watchlist.basis = self._tape.basis.get(version)
         if basis is None:
             notes.append(f"version {version}: the earlier applications it was compared with were not recorded")

@@ -155,6 +155,15 @@ def kept_secret(path: Path) -> str:
     return made
 
 
+@asynccontextmanager
+async def live_model(settings: Settings | None) -> AsyncIterator[Model | None]:
+    """The configured model on its own, for a replay that is to ask it. Raises BadSettings when there is none."""
+    async with AsyncExitStack() as stack:
+        if settings is not None and not settings.model:
+            raise BadSettings("Set ONBOARD_MODEL: no model is configured that could be asked.")
+        yield await _model(settings, stack) if settings is not None else None
+
+
 async def _model(settings: Settings, stack: AsyncExitStack) -> Model | None:
     """The configured model, None for rules alone. Raises BadSettings without a key for the public endpoint."""
     if not settings.model:

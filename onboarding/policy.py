@@ -160,6 +160,14 @@ class Policy(_Section):
         return cls.load(DEFAULT_FILE)
 
     @classmethod
+    def from_document(cls, document: Any) -> "Policy":
+        """The policy that was written into a bundle. Raises :class:`BadPolicyFile`."""
+        try:
+            return cls.model_validate(_tuples(document))
+        except ValidationError as error:
+            raise BadPolicyFile(f"the recorded policy: {error.errors(include_url=False)[0]['msg']}") from error
+
+    @classmethod
     def load(cls, path: str | Path) -> "Policy":
         """Read a policy file. Raises :class:`BadPolicyFile` naming the file and the line."""
         file = Path(path)
