@@ -127,13 +127,15 @@ def check_claims(claims: Sequence[Claim], reading: Reading, known: Sequence[Find
 
 def _checked(claim: Claim, reading: Reading, veil: Veil) -> Finding | None:
     app = reading.application
-    evidence = _evidence(claim.path, claim.quote, reading, veil)
+    evidence = _evidence(claim.path, claim.quote, reading, veil, short=claim.code == "FIELD_CONFLICT")
     if evidence is None or not _may(claim, app):
         return None
     proof = [evidence]
     if claim.code == "FIELD_CONFLICT":
         others = [path for path in app.flat() if path != claim.path]
-        other = next((e for path in others if (e := _evidence(path, claim.contradicts, reading, veil, least=2))), None)
+        other = next(
+            (e for path in others if (e := _evidence(path, claim.contradicts, reading, veil, short=True))), None
+        )
         if other is None:
             return None
         proof.append(other)
@@ -148,14 +150,14 @@ def _may(claim: Claim, app: Application) -> bool:
     return claim.code != "PROHIBITED_BUSINESS" or claim.path in _ABOUT_THE_BUSINESS
 
 
-def _evidence(path: str, quote: str, reading: Reading, veil: Veil, *, least: int = 8) -> Evidence | None:
+def _evidence(path: str, quote: str, reading: Reading, veil: Veil, *, short: bool) -> Evidence | None:
     """The passage in the value of ``path``; None where it does not stand there or is too short to prove anything."""
     value = reading.application.flat().get(path)
     if value is None:
         return None
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     passage = Grounds([Source(path, text)]).find(veil.show(quote))
-    if passage is None or not (is_telling(passage.quote) or len(passage.quote) >= least > 2 or least == 2):
+    if passage is None or not (short or is_telling(passage.quote)):
         return None
     origin = reading.provenance.get(path) or FieldSource(raw="", source="input")
     return Evidence(source=origin.source, quote=passage.quote, where=origin.where, detail=f"in {path}")

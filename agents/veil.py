@@ -18,7 +18,7 @@ _MONEY: Final = re.compile(
     r"|tsd|mio|mln|euros?|pounds?|dollars?)(?![a-z])",
     re.IGNORECASE,
 )
-_EMAIL: Final = re.compile(r"[^\s@<>\"'()\[\],;:]{1,64}@[^\s@<>\"'()\[\],;]{1,190}")
+_EMAIL: Final = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9.-]{1,190}[A-Za-z0-9]")
 _DATE: Final = re.compile(r"(?<![\w.])(?:\d{4}([-/. ])\d{1,2}\1\d{1,2}|\d{1,2}([-/. ])\d{1,2}\2\d{2,4})(?!\w)")
 _NAME: Final = re.compile(r"\[(?:email|account|date|number)-\d{1,4}\]")
 MOST_MONEY_DIGITS: Final = 11

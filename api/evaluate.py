@@ -5,19 +5,24 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rich.console import Console, Group, RenderableType
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from agents.model import Model
 from api.compare import disagreements
+from api.recordings_file import RecordingsFile
+from graph.runner import Runner
 from graph.service import Actor
-from graph.wiring import Product, open_product
+from graph.wiring import Product, configured, open_product
+from onboarding.assessment import ModelUse
 from onboarding.case import CaseView
 from onboarding.door import make_part
 from onboarding.errors import BadInput, OnboardingError
@@ -40,6 +45,9 @@ class Report:
     findings: Counter[str] = field(default_factory=Counter)
     agreed: int = 0
     expected: int = 0
+    calls: int = 0
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -52,34 +60,115 @@ class Report:
             "finding_precision": _ratio(hit, hit + false),
             "finding_recall": _ratio(hit, hit + missed),
             "recommendation_agreement": _ratio(self.agreed, self.expected),
+            **self._use(),
             "disagreements": {id_: [list(item) for item in found] for id_, found in self.wrong.items()},
             "unreadable": self.unreadable,
         }
 
+    def _use(self) -> dict[str, Any]:
+        """What a model cost on average, where one was asked."""
+        if not self.calls:
+            return {}
+        each = self.cost / len(self.rows)
+        return {
+            "model_calls": self.calls,
+            "tokens_per_case": self.tokens // len(self.rows),
+            "cost_per_case": f"{each:.6f}",
+        }
+
     def table(self) -> RenderableType:
         shown = Table(box=None, pad_edge=False, show_header=False)
-        for name, value in self.data.items():
-            if not isinstance(value, dict | list):
-                shown.add_row(name.replace("_", " "), f"{value:.4f}" if isinstance(value, float) else str(value))
+        for name, value in _numbers(self.data).items():
+            shown.add_row(name, value)
         wrong = [Text(f"{id_}: {' '.join(map(str, item))}") for id_, found in self.wrong.items() for item in found]
         return Group(shown, *wrong, *(Text(line, style="red") for line in self.unreadable))
+
+
+def _numbers(data: dict[str, Any]) -> dict[str, str]:
+    """What a table shows of a report."""
+    flat = {name: value for name, value in data.items() if not isinstance(value, dict | list)}
+    return {name.replace("_", " "): f"{v:.4f}" if isinstance(v, float) else str(v) for name, v in flat.items()}
+
+
+@dataclass
+class Comparison:
+    """Rules alone, the model alone, and both together as the product runs; only rules where there is no model."""
+
+    rules: Report
+    model: Report | None = None
+    both: Report | None = None
+
+    @property
+    def unreadable(self) -> list[str]:
+        return self.rules.unreadable
+
+    @property
+    def data(self) -> dict[str, Any]:
+        if self.model is None or self.both is None:
+            return self.rules.data
+        sides = {"rules": self.rules.data, "model": self.model.data, "both": self.both.data}
+        return self.both.data | {"compared": sides}
+
+    def table(self) -> RenderableType:
+        if self.model is None or self.both is None:
+            return self.rules.table()
+        shown = Table("", "rules", "model", "both", box=None, pad_edge=False)
+        sides = [_numbers(report.data) for report in (self.rules, self.model, self.both)]
+        for name in sides[2]:
+            shown.add_row(name, *(side.get(name, "") for side in sides))
+        return Group(shown, Text("\nboth:"), self.both.table())
 
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def evaluate(file: Path, results: Path, settings: Settings, console: Console) -> Report:
-    """Run every line of ``file`` and write ``results``. Raises OSError for files that cannot be read or written."""
-    report = Report()
-    lines = list(_lines(file, report))
-    with tempfile.TemporaryDirectory(prefix="onboard-eval-") as folder, results.open("w", encoding="utf-8") as out:
+def evaluate(
+    file: Path, results: Path, settings: Settings, console: Console, recordings: Path | None = None
+) -> Comparison:
+    """Run every line of ``file`` and write ``results``: by rules, and where a model is configured or recorded by the
+    model alone and by both, whose results are then the ones written.
+
+    ``recordings`` answers what it knows; with a model configured it learns the rest. Raises OSError for files that
+    cannot be read or written, BadInput for a recordings file that is none.
+    """
+    found = Comparison(Report())
+    lines = list(_lines(file, found.rules))
+    library = RecordingsFile(recordings, writing=settings.model is not None) if recordings else None
+    sides: list[Report] = [found.rules]
+    if settings.model or library:
+        found.model, found.both = Report(), Report()
+        sides += [found.model, found.both]
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("evaluating", total=len(lines) * len(sides))
+        for report in sides:
+            asked = None if report is found.rules else _Asked(library, alone=report is found.model)
+            _side(lines, settings, report, asked, lambda: progress.advance(task))
+    with results.open("w", encoding="utf-8") as out:
+        out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in sides[-1].rows)
+    return found
+
+
+class _Asked(NamedTuple):
+    """How the model takes part in one run."""
+
+    library: RecordingsFile | None
+    alone: bool
+
+    def model(self, settings: Settings, built: Model | None) -> Model:
+        """The configured model, or one that only recordings answer."""
+        named = settings.model_copy(update={"model": settings.model or (self.library and self.library.model)})
+        return replace(built or configured(named, None), library=self.library, alone=self.alone)
+
+
+def _side(
+    lines: list[tuple[int, dict[str, Any]]], settings: Settings, report: Report, asked: _Asked | None, tick: Any
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="onboard-eval-") as folder:
         own = settings.model_copy(update={"data_dir": Path(folder), "database_url": None, "reviewers": ""})
-        with Progress(console=console, transient=True) as progress:
-            task = progress.add_task("evaluating", total=len(lines))
-            for row in asyncio.run(_run(lines, own, report, lambda: progress.advance(task))):
-                out.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return report
+        if asked is None:
+            own = own.model_copy(update={"model": None})
+        asyncio.run(_run(lines, own, report, asked, tick))
 
 
 def _lines(file: Path, report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -95,28 +184,32 @@ def _lines(file: Path, report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
             report.unreadable.append(f"line {number}: {type(error).__name__}: {str(error)[:200]}")
 
 
-async def _run(lines: list[tuple[int, dict[str, Any]]], settings: Settings, report: Report, tick: Any) -> list[Any]:
+async def _run(
+    lines: list[tuple[int, dict[str, Any]]], settings: Settings, report: Report, asked: _Asked | None, tick: Any
+) -> None:
     now = [datetime.now(UTC)]
     async with open_product(settings, self_url="http://127.0.0.1:9", clock=lambda: now[0]) as product:
+        model = asked.model(settings, product.context.model) if asked else None
+        runner = Runner(product.runner.graph, replace(product.context, model=model))
         for number, item in lines:
             try:
                 if item.get("as_of"):
                     now[0] = datetime.combine(date.fromisoformat(item["as_of"]), time(12), UTC)
-                _note(report, item, await _one(product, item))
+                _note(report, item, *await _one(product, runner, item))
             except (OnboardingError, ValueError) as error:
                 report.unreadable.append(f"line {number} ({item['id']}): {getattr(error, 'detail', None) or error}")
             tick()
-    return report.rows
 
 
-async def _one(product: Product, item: dict[str, Any]) -> dict[str, Any]:
+async def _one(product: Product, runner: Runner, item: dict[str, Any]) -> tuple[dict[str, Any], ModelUse]:
     content = item["payload"]
     if item["format"] != "json" and not isinstance(content, str):
         raise BadInput(f"payload: a {item['format']} payload is a string.")
     part = make_part(content, item["format"])
     (case,), _ = await product.service.submit(ACTOR, [[part]], key=None)
-    await product.runner.advance(case.id)
-    return flat(item["id"], await product.service.get(case.id))
+    await runner.advance(case.id)
+    ended = await product.service.get(case.id)
+    return flat(item["id"], ended), ended.model
 
 
 def flat(id_: str, case: CaseView) -> dict[str, Any]:
@@ -132,8 +225,11 @@ def flat(id_: str, case: CaseView) -> dict[str, Any]:
     }
 
 
-def _note(report: Report, item: dict[str, Any], row: dict[str, Any]) -> None:
+def _note(report: Report, item: dict[str, Any], row: dict[str, Any], use: ModelUse) -> None:
     report.rows.append(row)
+    report.calls += use.calls
+    report.tokens += use.input_tokens + use.output_tokens
+    report.cost += Decimal(use.cost)
     expect = item.get("expect")
     if not expect:
         return

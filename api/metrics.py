@@ -10,6 +10,7 @@ from checkpoints import cases, outbox, reviews
 from checkpoints.database import Tx
 from graph.wiring import Product
 from onboarding.case import CLOSED
+from onboarding.model_call import ModelCall
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 STATUSES: Final = (
@@ -45,6 +46,32 @@ class Metrics:
         self._review = Gauge(
             "onboard_review_oldest_seconds", "Age of the oldest review not yet decided.", registry=self.registry
         )
+
+        self._calls = Counter(
+            "onboard_model_calls_total", "Calls to the model.", ["step", "outcome"], registry=self.registry
+        )
+        self._tokens = Counter(
+            "onboard_model_tokens_total",
+            "Tokens sent to and got from the model.",
+            ["direction"],
+            registry=self.registry,
+        )
+        self._cost = Counter(
+            "onboard_model_cost_total", "Money the model cost, in the price table's currency.", registry=self.registry
+        )
+        self._latency = Histogram(
+            "onboard_model_call_seconds", "Duration of a call to the model.", buckets=BUCKETS, registry=self.registry
+        )
+
+    def model_called(self, call: ModelCall) -> None:
+        """Told of every call to the model once it is kept."""
+        self._calls.labels(call.step, call.outcome).inc()
+        if call.outcome == "gave_up":
+            return
+        self._tokens.labels("input").inc(call.input_tokens)
+        self._tokens.labels("output").inc(call.output_tokens)
+        self._cost.inc(float(call.cost))
+        self._latency.observe(call.latency_ms / 1000)
 
     def step(self, name: str, seconds: float, outcome: str) -> None:
         """Told by every step as it ends."""

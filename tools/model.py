@@ -4,7 +4,9 @@ What the vendor raises stays here: outside there are replies, ``ModelUnavailable
 One request is one try, nothing is retried here; no proxy and no tracing from the environment; an endless body is cut.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Sequence
+from functools import cache
 from typing import Any, Final
 
 import httpx2
@@ -41,7 +43,7 @@ class OpenAIEndpoint:
         self.name = name
         self._schema_mode = schema_mode
         self._client = _Client(
-            transport=_Capped(trust_env=False),
+            transport=_Capped(verify=_tls(), trust_env=False),
             timeout=httpx2.Timeout(seconds, connect=CONNECT_SECONDS),
             trust_env=False,
             follow_redirects=False,
@@ -54,7 +56,7 @@ class OpenAIEndpoint:
             timeout=seconds,
             max_retries=0,
             use_responses_api=False,
-            http_client=httpx2.Client(trust_env=False),
+            http_client=httpx2.Client(verify=_tls(), trust_env=False),  # never used: we only ask asynchronously
             http_async_client=self._client,
         )
 
@@ -89,6 +91,11 @@ class OpenAIEndpoint:
             elif self._schema_mode == "json_object":
                 bound["extra_body"] = {"response_format": {"type": "json_object"}}
         return bound
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 class _TooLong(Exception):

@@ -153,7 +153,7 @@ MALFORMED: Final[tuple[Callable[[str], str], ...]] = (
     lambda text: text[:-1],
     lambda text: text[: len(text) // 2],
     lambda text: text.replace('"', "'"),
-    lambda text: text.replace("]", ",]", 1) if "[]" not in text else text.replace("[]", "[,]", 1),
+    lambda text: text.replace(",", ",,", 1),
     lambda text: text + text,
     lambda text: text[1:],
     lambda text: "{" * 50_000,

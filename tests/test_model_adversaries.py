@@ -1,0 +1,154 @@
+"""A model can only add: whatever it says, however it fails, nobody is approved whom the rules would not approve."""
+
+import json
+import re
+import time
+
+import pytest
+from harness.modelling import Kept, acceptance, onboard, playing, run_set, submission
+
+from onboarding.finding import CATALOGUE
+from tools.scripted_answers import MALFORMED, SCRIPTS, good, step_of
+from tools.scripted_model import TROUBLES
+
+RANK = {"approve": 0, "review": 1, "reject": 2}
+KINDS = {"app-01", "app-05", "app-07", "app-12", "app-14"}
+"""A clean form, two letters, a prohibited business, an injection: enough where the way of failing is what is tested."""
+_RULES: dict[str, object] = {}
+
+
+async def by_rules():
+    if not _RULES:
+        _RULES.update(await run_set(None))
+    return _RULES
+
+
+def assert_never_weaker(alone, together):
+    """Every finding of the rules still stands, as bad as it was, and the advice is no milder."""
+    assert alone.codes <= together.codes
+    raised = {(item.code, item.path, item.severity) for item in together.checked.findings}
+    assert {(item.code, item.path, item.severity) for item in alone.checked.findings} <= raised
+    assert RANK[together.action] >= RANK[alone.action]
+    gained = set(alone.checked.missing) - set(together.checked.missing)
+    told = {item.path for item in together.checked.findings if item.code == "FIELD_READ_BY_MODEL"}
+    assert gained <= told, "a required field that only the model read is a finding of its own"
+    mine, theirs = alone.reading.application.flat(), together.reading.application.flat()
+    assert {path: theirs.get(path) for path in mine} == mine, "what the rules read stands"
+    assert all(item.severity == CATALOGUE[item.code].severity for item in together.checked.findings)
+
+
+@pytest.mark.parametrize("script", ["good", "lazy", "hallucinating", "obeying", "approving"])
+async def test_no_model_weakens_what_the_rules_found_on_the_acceptance_set(script):
+    alone = await by_rules()
+    with playing(script, seconds=20, attempt_seconds=5) as (model, _):
+        together = await run_set(model)
+    assert together.keys() == alone.keys()
+    for id_, outcome in alone.items():
+        assert_never_weaker(outcome, together[id_])
+
+
+SPOILT = sorted({*SCRIPTS} - {"good", "lazy", "hallucinating", "obeying", "approving", "fenced"})
+
+
+@pytest.mark.parametrize("script", [*SPOILT, *sorted({*TROUBLES} - {"slow"})])
+async def test_no_failure_of_a_model_weakens_anything_and_every_one_is_told(script):
+    with playing(script, seconds=0.6, attempt_seconds=0.15, attempts=2) as (model, _):
+        started = time.monotonic()
+        for item in acceptance():
+            if item["id"] in {"app-01", "app-12"}:
+                given = submission(item["payload"], item["format"])
+                alone = await onboard(given, None, as_of=item["as_of"])
+                together = await onboard(given, model, as_of=item["as_of"])
+                assert_never_weaker(alone, together)
+                assert "MODEL_FAILED" in together.codes
+                assert together.action != "approve"
+                assert together.judged.drafts is None
+        assert time.monotonic() - started < 12
+
+
+def test_there_are_twenty_ways_to_be_malformed():
+    request = {"response_format": {"json_schema": {"name": "read_application"}}, "messages": []}
+    assert len({change(good(request)) for change in MALFORMED}) == len(MALFORMED) == 20
+
+
+async def test_a_working_model_leaves_an_honest_merchant_approved():
+    with playing("lazy", seconds=20, attempt_seconds=5) as (model, stage):
+        found = await run_set(model, lambda item: item["id"] in {"app-01", "app-04", "app-07"})
+        assert {outcome.action for outcome in found.values()} == {"approve"}
+        assert {step_of(call["request"]) for call in stage.calls} == {"read_application", "investigate", "write_up"}
+
+
+async def test_a_complete_form_is_not_read_again():
+    with playing("lazy") as (model, stage):
+        await run_set(model, lambda item: item["id"] == "app-01")
+        assert [step_of(call["request"]) for call in stage.calls] == ["investigate", "write_up"]
+
+
+async def test_the_reader_has_no_tools_and_nobody_is_offered_a_decision():
+    with playing("good", seconds=20, attempt_seconds=5) as (model, stage):
+        await run_set(model, lambda item: item["id"] in KINDS)
+    for call in stage.calls:
+        request = call["request"]
+        assert "tools" not in request
+        shape = json.dumps(request["response_format"])
+        assert not re.search(r"approve|recommend|severity|risk|decision|action", shape)
+        if step_of(request) == "read_application":
+            assert "Tools:" not in request["messages"][1]["content"]
+
+
+def personal(item):
+    """Every number of a person or an account in an application, as digits and letters only."""
+    normalised = item["expect"]["normalised"]
+    wanted = re.compile(r"\.(dob|national_id|passport_number)$|^bank\.(iban|account_number)$|^contact\.(email|phone)$")
+    values = {str(value) for path, value in normalised.items() if wanted.search(path)}
+    squeezed = {re.sub(r"[^a-z0-9]", "", value.lower()) for value in values}
+    return {value for value in squeezed if len(value) >= 6}
+
+
+async def test_no_prompt_contains_a_birth_date_an_account_or_an_address_of_a_person():
+    with playing("good", seconds=30, attempt_seconds=5) as (model, stage):
+        await run_set(model)
+    prompts = [json.dumps(call["request"]["messages"][1:], ensure_ascii=False) for call in stage.calls]
+    assert len(prompts) > 40
+    secrets = {value for item in acceptance() for value in personal(item)}
+    assert len(secrets) > 60
+    for prompt in prompts:
+        bare = re.sub(r"[^a-z0-9]", "", prompt.lower())
+        assert not [secret for secret in secrets if secret in bare]
+        assert not re.search(r"(?<![\w.])(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./](?:19|20)\d{2})", prompt)
+
+
+async def test_card_numbers_never_reach_a_model():
+    card = "4111 1111 1111 1111"
+    with playing("good", seconds=20, attempt_seconds=5) as (model, stage):
+        await onboard(submission(f"Our card is {card}. We are Blue Kite Ltd, a bakery in Leeds."), model)
+        assert stage.calls
+    said = re.sub(r"\D", "", json.dumps(stage.calls))
+    assert "4111111111111111" not in said
+
+
+async def test_other_cases_flow_while_one_hangs():
+    import asyncio
+
+    with playing("hang,hang,lazy", seconds=3, attempt_seconds=1.0, attempts=1) as (model, _):
+        stuck = asyncio.create_task(onboard(submission("We are Slow Ltd, a bakery."), model))
+        await asyncio.sleep(0.05)
+        rest = asyncio.create_task(onboard(submission("We are Slower Ltd, a bakery."), model))
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+        third = await onboard(submission("We are Quick Ltd, a bakery."), model)
+        assert time.monotonic() - started < 0.8
+        assert "MODEL_FAILED" not in third.codes
+        assert "MODEL_FAILED" in (await stuck).codes & (await rest).codes
+
+
+async def test_the_same_case_again_asks_nobody():
+    item = acceptance()[4]
+    given, kept = submission(item["payload"], item["format"]), Kept()
+    with playing("good", seconds=20, attempt_seconds=5) as (model, stage):
+        first = await onboard(given, model, kept=kept)
+        asked = len(stage.calls)
+        again = await onboard(given, model, kept=kept)
+        assert len(stage.calls) == asked
+    assert first.checked == again.checked
+    assert first.judged == again.judged
