@@ -81,7 +81,7 @@ class Metrics:
 
     async def page(self, product: Product) -> bytes:
         """The exposition text, with the ledger's gauges as of now."""
-        await product.context.db.read(self._look)
+        await product.context.db.scan(self._look)
         return generate_latest(self.registry)
 
     def _look(self, tx: Tx) -> None:

@@ -14,6 +14,7 @@ from onboarding.errors import CaseNotFound, Conflict, IdempotencyKeyReused
 from onboarding.submission import Submission
 
 _CASE = select(cases).where(cases.c.id == bindparam("of_case"))
+_STATUS = select(cases.c.status).where(cases.c.id == bindparam("of_case"))
 _SUBMISSION = select(submissions.c.body).where(
     submissions.c.case_id == bindparam("of_case"), submissions.c.version == bindparam("of_version")
 )
@@ -87,6 +88,14 @@ def get(tx: Tx, case_id: str) -> Any:
     if row is None:
         raise CaseNotFound()
     return row
+
+
+def status_of(tx: Tx, case_id: str) -> str:
+    """Only the status. Raises CaseNotFound."""
+    status: str | None = tx.conn.execute(_STATUS, {"of_case": case_id}).scalar_one_or_none()
+    if status is None:
+        raise CaseNotFound()
+    return status
 
 
 def set_status(tx: Tx, case_id: str, status: Status, *, problem: str | None = None) -> None:

@@ -42,7 +42,7 @@ def ask_reviewers(
 ) -> None:
     """The approval request to every reviewer, but not to ``besides``, who approved first."""
     review = reviews.find(tx, review_id)
-    if review is None:
+    if review is None or not ctx.settings.reviewer_addresses:
         return
     link = f"{ctx.settings.public_url.rstrip('/')}/review/"
     letter = approval_request(

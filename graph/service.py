@@ -75,7 +75,7 @@ class Service:
 
     async def status(self, case_id: str) -> str:
         """Only the status. Raises CaseNotFound."""
-        return await self.context.db.read(lambda tx: str(cases.get(tx, case_id).status))
+        return await self.context.db.read(lambda tx: cases.status_of(tx, case_id))
 
     async def listed(
         self, *, filters: dict[str, str | None], q: str | None, before: int | None, limit: int = PAGE
@@ -88,7 +88,7 @@ class Service:
             after = rows[limit - 1].seq if len(rows) > limit else None
             return [views.listed(tx, row) for row in rows[:limit]], after
 
-        return await self.context.db.read(look)
+        return await self.context.db.scan(look)
 
     async def events(self, case_id: str, after: int = 0) -> list[dict[str, Any]]:
         """The audit trail. Raises CaseNotFound."""

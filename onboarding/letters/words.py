@@ -17,7 +17,9 @@ def one_line(text: object, limit: int = TEXT_LIMIT) -> str:
     Line breaks and controls become blanks; bidi and other format controls, surrogates and private characters go;
     ``://`` loses its shape, so that no mail program makes a link of a name; ``=?`` too (RFC 2047 words).
     """
-    shown = "".join(_shown(char) for char in str(text)[: limit * 8])
+    shown = str(text)[: limit * 8]
+    if not (shown.isascii() and shown.isprintable()):  # plain ASCII has nothing that could be misread
+        shown = "".join(map(_shown, shown))
     shown = re.sub(r"\s+", " ", shown).strip().replace("://", "[:]//").replace("=?", "= ?")
     return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
 
