@@ -16,13 +16,16 @@ from onboarding.reading.labels import read_label
 from onboarding.reading.text import clean, fold
 
 _SCHEMES: Final = {
-    "siren": "FR", "siret": "FR", "kvk": "NL", "cnpj": "BR", "cin": "IN", "uen": "SG", "cro": "IE", "cipc": "ZA", "jpcn": "JP",
-    "brn": "KR", "krs": "PL", "regon": "PL", "acn": "AU", "abn": "AU", "ein": "US", "utr": "GB", "nip": "PL", "rfc": "MX",
-    "gstin": "IN", "bn": "CA", "bnrt": "CA", "codice_fiscale": "IT", "cf_piva": "IT", "clabe": "MX", "folio": "MX",
+    "siren": "FR", "siret": "FR", "kvk": "NL", "cnpj": "BR", "cin": "IN", "uen": "SG", "cro": "IE", "cipc": "ZA",
+    "jpcn": "JP", "brn": "KR", "krs": "PL", "regon": "PL", "acn": "AU", "abn": "AU", "ein": "US", "utr": "GB",
+    "nip": "PL", "rfc": "MX", "gstin": "IN", "bn": "CA", "bnrt": "CA", "codice_fiscale": "IT", "cf_piva": "IT",
+    "clabe": "MX", "folio": "MX",
 }  # fmt: skip
 _NAME_FORMS: Final = (
-    (r"株式会社|合同会社|有限会社", "JP"), (r"주식회사|유한회사|㈜", "KR"), (r"\bsp\.? ?z ?o\.? ?o\b", "PL"), (r"\bb\.?v\.?$", "NL"),
-    (r"\bpty\.? ltd", "AU"), (r"\bpte\.? ltd", "SG"), (r"\bpvt\.? ltd|\bprivate limited$", "IN"), (r"\bs\.?a\.? de c\.?v", "MX"),
+    (r"株式会社|合同会社|有限会社", "JP"), (r"주식회사|유한회사|㈜", "KR"), (r"\bsp\.? ?z ?o\.? ?o\b", "PL"),
+    (r"\bb\.?v\.?$", "NL"),
+    (r"\(pty\)", "ZA"), (r"\bpty\.? ltd", "AU"), (r"\bpte\.? ltd", "SG"), (r"\bpvt\.? ltd|\bprivate limited$", "IN"),
+    (r"\bs\.?a\.? de c\.?v", "MX"),
     (r"\bsarl\b|\bsas\b|\beurl\b", "FR"), (r"\bs\.?r\.?l\.?s?$|\bs\.?p\.?a\.?$", "IT"), (r"\bltda\.?$", "BR"),
     (r"\bab$", "SE"), (r"\bs\.?l\.?u?\.?$", "ES"), (r"\bllc$|\binc\.?$", "US"), (r"\bplc$|\bltd\.?$|\blimited$", "GB"),
     (r"\bgmbh\b|\bug\b|e\. ?k\.", "DE"),
@@ -40,7 +43,7 @@ def stated_country(found: dict[str, list[Standing]]) -> tuple[str, Candidate | N
 
 
 def inferred_country(found: dict[str, list[Standing]]) -> tuple[str, Candidate | None] | None:
-    """By the name of an identifier, then VAT prefix, phone, address, account, and the legal form; None if nothing tells."""
+    """By the name of an identifier, VAT prefix, phone, address, account, the legal form; None if nothing tells."""
     flat = [s.candidate for standings in found.values() for s in standings]
     for guess in (_by_scheme, _by_number, _by_phone, _by_address, _by_iban, _by_name):
         result = guess(flat)
@@ -106,6 +109,8 @@ def _by_address(flat: Sequence[Candidate]) -> tuple[str, Candidate] | None:
             return "JP", candidate
         if re.search(r"[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b", text):
             return "GB", candidate
+        if re.search(r"\b[A-Z]\d[A-Z] ?\d[A-Z]\d\b", text):
+            return "CA", candidate
         if re.search(r"\b\d{4} [A-Z]{2}\b", text) and candidate.path == "address.postal_code":
             return "NL", candidate
     return None
