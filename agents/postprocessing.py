@@ -1,10 +1,9 @@
 """Postprocessing: risk, recommendation, summary and requirements, computed from the findings."""
 
-from onboarding.assess import assess
-
 from agents.failing import failed
 from agents.talk import Talk
 from agents.writing import prompt, write_up
+from onboarding.assess import assess
 from onboarding.assessment import Assessment, Validation
 from onboarding.model_call import ModelGaveUp
 from onboarding.policy import Policy

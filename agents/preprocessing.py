@@ -2,13 +2,12 @@
 
 from datetime import date
 
-from onboarding.checks.run import check
-
 from agents.extraction import Extraction, extract, prompt
 from agents.failing import failed
 from agents.merging import merge, stated_alone
 from agents.sources import is_free_text, sources_of
 from agents.talk import Talk
+from onboarding.checks.run import check
 from onboarding.model_call import ModelGaveUp
 from onboarding.policy import Policy
 from onboarding.reading.read import read

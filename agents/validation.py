@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from langchain_core.tools import BaseTool
-from onboarding.checks.run import check
 
 from agents import extraction, investigation
 from agents.failing import failed
 from agents.merging import MODEL, without_model
 from agents.talk import Talk
 from onboarding.assessment import Prior, Validation
+from onboarding.checks.run import check
 from onboarding.finding import Evidence, Finding, finding
 from onboarding.model_call import ModelGaveUp
 from onboarding.policy import Policy
