@@ -13,11 +13,22 @@ from onboarding.reading.labels import read_label
 from onboarding.reading.placing import Place, place
 from onboarding.reading.prose_marks import read_marks
 from onboarding.reading.prose_names import company_in
-from onboarding.reading.prose_page import Page
+from onboarding.reading.prose_page import Page, prose_phrases
 from onboarding.reading.prose_people import Person, read_people
+from onboarding.reading.text import has_cjk
 from onboarding.reading.threads import Answer
 
 _GERMAN: Final = re.compile(r"HR\s?[AB][\s:]{0,2}(?:Nr\.?\s?)?\d")
+_QUESTION: Final = re.compile(
+    r"^[ \t*]{0,8}(?:Q|F|P|D|V|Question|Frage|Pregunta|Pergunta|Domanda|Vraag|Pytanie|Fråga|問|質問|질문|문)[ .]?\d{0,2}\*{0,2}[:.)：] ?"
+    r"(?P<question>[^\n]{2,200})\n[ \t*]{0,8}(?:A|R|O|S|Answer|Antwort|Réponse|Respuesta|Resposta|Risposta|Antwoord|Odpowiedź|Svar|答|回答|답변|답)"
+    r"[ .]?\d{0,2}\*{0,2}[:.)：] ?(?P<answer>[^\n]{1,3000})",
+    re.I | re.M,
+)
+_MORE: Final = re.compile(r"\n(?!\s*\n)(?!\s{0,8}[^\W\d_]{1,10}[ .]?\d{0,2}[:.)：])[^\n]{1,1000}")
+_ASKED: Final = {
+    "ticket": "average ticket", "volume": "annual volume", "founded": "incorporation date", "owner": "owners", "activity": "description",
+}  # fmt: skip
 _LONGEST_NAME: Final = 12
 _LONGEST_LABELLED: Final = 3000
 
@@ -38,7 +49,9 @@ class FormReader:
 
     def read(self, answers: tuple[Answer, ...]) -> None:
         """All pairs of the page, then answers under quoted questions."""
-        found = pairs(self.page)
+        for answer in [*answers, *_dialogue(self.page)]:
+            self._answer(answer)
+        found = [pair for pair in pairs(self.page) if self.page.is_free(pair.start, pair.end)]
         done = 0
         for index, pair in enumerate(found):
             if index < done:
@@ -51,8 +64,6 @@ class FormReader:
                 self._pair(pair, spot)
             bare = isinstance(pair.path[-1], str) and read_label(pair.path[-1]).has("pct", "roles")
             self.last = self.last if spot.path is None and bare else spot.path or ""
-        for answer in answers:
-            self._answer(answer)
 
     def _pair(self, pair: Pair, spot: Place) -> None:
         pair, spot = self._meant(pair, spot)
@@ -65,7 +76,7 @@ class FormReader:
             value = joint.join(
                 line.strip(" ,\t|") if joint == ", " else line.strip() for line in value.split("\n") if line.strip()
             )
-        if not value.strip() or (spot.path in ("bank", "registration") and self._composite(start, end)):
+        if not value.strip() or (self._is_composite(spot, value) and self._composite(start, end)):
             return
         self.page.claim(start, end)
         self.collector.add(pair.path, value.strip(), self.where(start))
@@ -98,6 +109,10 @@ class FormReader:
         self.page.claim(start, end)
         self.collector.detail(field, value, self.where(start), str(pair.path[-1]))
         return True
+
+    @staticmethod
+    def _is_composite(spot: Place, value: str) -> bool:
+        return spot.path in ("bank", "registration") or (spot.path == "contact" and has_cjk(value))
 
     def _composite(self, start: int, end: int) -> bool:
         """ "Account: bank code 1100, branch 000, no. 0001234": numbers with their own names inside one value."""
@@ -141,41 +156,46 @@ class FormReader:
         return count
 
     def _phrase(self, pair: Pair, end: int) -> None:
-        """People described in a phrase, each fed with its details behind it."""
-        label = str(next((key for key in reversed(pair.path) if isinstance(key, str)), ""))
+        """People described in a phrase, each fed with its details behind it; a phrase with a company in it goes as it is."""
         end = min(end, pair.start + _LONGEST_LABELLED)
-        scope = read_label(label)
-        lead = f"{label}: "
-        people = read_people(
-            Page(lead + self.page.text[pair.start : end]),
-            merchant=None,
-            sender=None,
-            owners=scope.has("@owner", "@ownership"),
-        )
-        if not people.persons or people.links:
-            if not people.links:
-                self._pair(pair, _spot(pair))
-            return
-        for number, person in enumerate(people.persons):
-            path: tuple[Key, ...] = (*pair.path, number) if len(people.persons) > 1 else pair.path
-            self._person(path, person, pair, len(lead))
+        found = []
+        if company_in(self.page, pair.start, end) is None:
+            found = self._named(pair, end)
+        if not found:
+            self._pair(pair, _spot(pair))
+        for number, person in enumerate(found):
+            self._person((*pair.path, number) if len(found) > 1 else pair.path, person, pair.start)
 
-    def _person(self, path: tuple[Key, ...], person: Person, pair: Pair, lead: int) -> None:
-        start = pair.start + max(person.start - lead, 0)
-        self.page.claim(start, start + len(person.name))
-        self.collector.add(path, person.name, self.where(start))
+    def _named(self, pair: Pair, end: int) -> list[Person]:
+        """The people in a value. Eastern names are known by the office before them, so their label is read with it."""
+        label = str(next((key for key in reversed(pair.path) if isinstance(key, str)), ""))
+        lead = f"{label}：" if has_cjk(label) else ""
+        people = read_people(Page(lead + self.page.text[pair.start : end]), merchant=None, sender=None, owners=True)
+        return [
+            person._replace(
+                start=max(person.start - len(lead), 0),
+                details=tuple((field, raw, max(at - len(lead), 0), why) for field, raw, at, why in person.details),
+            )
+            for person in people.persons
+        ]
+
+    def _person(self, path: tuple[Key, ...], person: Person, base: int) -> None:
+        self.page.claim(base + person.start, base + person.start + len(person.name))
+        self.collector.add(path, person.name, self.where(base + person.start))
         for field, raw, at, label in person.details:
-            start = pair.start + max(at - lead, 0)
-            if at >= lead and field != "roles":
-                self.page.claim(start, start + len(raw))
-            self.collector.detail(field, raw, self.where(start), label)
+            if field != "roles":
+                self.page.claim(base + at, base + at + len(raw))
+            self.collector.detail(field, raw, self.where(base + at), label)
 
     def _answer(self, answer: Answer) -> None:
-        """What stands under a quoted question that asks for one thing."""
-        question = answer.question.strip(" ?:*-0123456789.)")
-        if place((question,)).path is None or not self.page.is_free(answer.start, answer.end):
+        """What stands under a question that asks for one thing."""
+        question = answer.question.strip(" ?？:*-0123456789.)#")
+        if not self.page.is_free(answer.start, answer.end):
             return
-        self._pair_or_phrase(Pair((question,), answer.start, answer.end, True))
+        if place((question,)).path is None:
+            question = next((label for concept, label in _ASKED.items() if _asks(question, concept)), "")
+        if question:
+            self._pair_or_phrase(Pair((question,), answer.start, answer.end, True))
 
     def _pair_or_phrase(self, pair: Pair) -> None:
         spot = _spot(pair)
@@ -183,6 +203,21 @@ class FormReader:
             self._phrase(pair, pair.end)
         else:
             self._pair(pair, spot)
+
+
+def _asks(question: str, concept: str) -> bool:
+    return any(cue.concept == concept for cue in prose_phrases().find(question[:300]))
+
+
+def _dialogue(page: Page) -> list[Answer]:
+    """ "Q: … A: …" in lines; an answer may go on until a blank line or the next question."""
+    found = []
+    for match in _QUESTION.finditer(page.plain):
+        end = match.end()
+        while (more := _MORE.match(page.plain, end)) and end - match.start() < _LONGEST_LABELLED:
+            end = more.end()
+        found.append(Answer(match.group("question"), match.start("answer"), end))
+    return found
 
 
 def _spot(pair: Pair) -> Place:

@@ -71,7 +71,12 @@ def known(label: str, *, first: bool = True) -> bool:
     """Whether a text is a label that means something; inside a line every word of it has to."""
     if len(label) > _LONGEST_LABEL or len(label.split()) > _MOST_WORDS or not any(map(str.isalpha, label)):
         return False
-    if _NO_LABEL.search(label) or (not first and label[:1].isdigit()):
+    if (
+        sum(map(str.isalpha, label)) < 2
+        and label.isascii()
+        or _NO_LABEL.search(label)
+        or (not first and label[:1].isdigit())
+    ):
         return False
     reading = read_label(label.strip(" *#\"'"))
     if not reading.segments:

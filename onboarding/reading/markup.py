@@ -11,10 +11,84 @@ from typing import Final, Literal, NamedTuple
 
 Kind = Literal["open", "close", "single", "text"]
 HTML_TAGS: Final = frozenset(
-    ["html", "head", "body", "div", "span", "p", "br", "hr", "b", "i", "u", "em", "strong", "a", "font", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "table", "thead", "tbody", "tr", "td", "th", "center", "blockquote", "pre", "img", "meta", "style", "script", "title", "section", "article", "header", "footer", "small", "sup", "sub", "label", "form"]
+    [
+        "html",
+        "head",
+        "body",
+        "div",
+        "span",
+        "p",
+        "br",
+        "hr",
+        "b",
+        "i",
+        "u",
+        "em",
+        "strong",
+        "a",
+        "font",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "ul",
+        "ol",
+        "li",
+        "dl",
+        "dt",
+        "dd",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "td",
+        "th",
+        "center",
+        "blockquote",
+        "pre",
+        "img",
+        "meta",
+        "style",
+        "script",
+        "title",
+        "section",
+        "article",
+        "header",
+        "footer",
+        "small",
+        "sup",
+        "sub",
+        "label",
+        "form",
+    ]
 )
 _ROW: Final = frozenset(
-    ["tr", "p", "div", "li", "ul", "ol", "dl", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "dt", "dd", "blockquote", "section", "article", "title"]
+    [
+        "tr",
+        "p",
+        "div",
+        "li",
+        "ul",
+        "ol",
+        "dl",
+        "br",
+        "hr",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "table",
+        "dt",
+        "dd",
+        "blockquote",
+        "section",
+        "article",
+        "title",
+    ]
 )
 _CELL: Final = frozenset(["td", "th"])
 _SILENT: Final = frozenset(["script", "style", "head"])
@@ -42,10 +116,8 @@ class Flat(NamedTuple):
 def is_markup(text: str) -> bool:
     """Whether the whole text is an XML or HTML document, not prose that mentions a tag."""
     start = text.lstrip("\ufeff \t\r\n")
-    if (
-        not start.startswith("<")
-        or (_TAG.match(start) is None
-        and not start.startswith(("<?xml", "<!--", "<!DOCTYPE", "<!doctype")))
+    if not start.startswith("<") or (
+        _TAG.match(start) is None and not start.startswith(("<?xml", "<!--", "<!DOCTYPE", "<!doctype"))
     ):
         return False
     return "</" in text or "/>" in text

@@ -6,6 +6,7 @@ Greetings, requests and text addressed to the reviewing machine are no descripti
 import re
 from typing import Final
 
+from onboarding.reading.prose_names import companies
 from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_values import Found
 
@@ -26,6 +27,9 @@ _TRAILING: Final = re.compile(
     re.I,
 )
 _LEADING: Final = re.compile(r"^[\s,;:.()*•-]+")
+_APPOSED: Final = re.compile(
+    r"(?: ?\([^()\n]{0,200}\))?,\s(?P<about>(?:an?|ein|eine|une?|een|uma?|una?|un'|en|ett)\s[^\n.;(]{5,200})"
+)
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -36,8 +40,7 @@ def read_about(page: Page) -> list[Found]:
         text = _activity(page, start, end)
         if text:
             picked.append((start, text))
-    if not picked:
-        picked = _beside_site(page)
+    picked = picked or _beside_site(page) or _apposition(page)
     if not picked:
         return []
     words = " ".join(_sentence_case(text) for _, text in picked[:_MOST])[:_LONGEST]
@@ -117,6 +120,18 @@ def _trim(text: str) -> str:
 
 def _sentence_case(text: str) -> str:
     return text if text.endswith((".", "!", "。")) else f"{text}。" if _CJK.search(text[-3:]) else f"{text}."
+
+
+def _apposition(page: Page) -> list[tuple[int, str]]:
+    """ "We are X Ltd, a tea room and gift shop": what stands behind the merchant's name with an article."""
+    for company in companies(page):
+        match = _APPOSED.match(page.text, company.end)
+        if match and not _is_request(page, *match.span("about")):
+            _, stop = page.sentence(match.start("about"))
+            text = _trim(page.text[match.start("about") : min(match.end("about"), stop)])
+            if text:
+                return [(match.start("about"), text)]
+    return []
 
 
 def _beside_site(page: Page) -> list[tuple[int, str]]:

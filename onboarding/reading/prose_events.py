@@ -16,10 +16,36 @@ FRACTIONS: Final = {
 _YEAR: Final = re.compile(
     r"[^\w]{0,3}(?:in |en |im jahr |im |w |el |nel |no ano de |em |år |i )?((?:19|20)\d\d)(?![\d.,/-])"
 )
-_WORD: Final = re.compile(r"[^\W\d_]{4,}(?:-[^\W\d_]+)?")
+_DEMONYM: Final = re.compile(
+    r"(?:South|North|New|Saudi|Sri|Costa|Puerto|Sierra|Burkina|Cabo|Cape|Papua|East|Trinidad(?:ian)? and) [A-Z][^\W\d_]{3,}"
+    r"|[^\W\d_]{4,}(?:-[^\W\d_]+)?"
+)
 _ID: Final = re.compile(r"[\s:.#nº°o-]{0,6}((?=[A-Za-z0-9.-]{0,12}\d)[A-Za-z0-9][A-Za-z0-9.-]{4,24})")
 _SHARE_WORDS: Final = ("owner", "owns", "belongs", "rest")
-_IN: Final = frozenset(["in", "from", "to", "aus", "en", "au", "nach", "w", "z", "i", "från", "nel", "em", "na", "no", "at", "near", "da", "de", "a"])
+_IN: Final = frozenset(
+    [
+        "in",
+        "from",
+        "to",
+        "aus",
+        "en",
+        "au",
+        "nach",
+        "w",
+        "z",
+        "i",
+        "från",
+        "nel",
+        "em",
+        "na",
+        "no",
+        "at",
+        "near",
+        "da",
+        "de",
+        "a",
+    ]
+)
 
 
 class Event(NamedTuple):
@@ -113,7 +139,7 @@ def _nationalities(page: Page, start: int, end: int) -> Iterator[Event]:
                 at + len(tail.group(1)),
                 page.text[cue.start : cue.end],
             )
-    for match in _WORD.finditer(page.plain, start, end):
+    for match in _DEMONYM.finditer(page.plain, start, end):
         before = page.low[max(match.start() - 8, start) : match.start()].split()
         if page.is_free(*match.span()) and not (before and before[-1] in _IN) and _is_demonym(match.group()):
             yield Event("nationality?", page.text[match.start() : match.end()], *match.span(), "")

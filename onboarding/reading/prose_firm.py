@@ -11,8 +11,8 @@ from typing import Final
 
 from onboarding.reading.cues import Phrases
 from onboarding.reading.legal_forms import entity_type
-from onboarding.reading.prose_names import Company, companies
-from onboarding.reading.prose_page import Page
+from onboarding.reading.prose_names import companies
+from onboarding.reading.prose_page import Company, Page
 from onboarding.reading.prose_values import Found
 from onboarding.reading.vocabulary import load_words
 

@@ -14,7 +14,45 @@ from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_values import Found
 from onboarding.reading.vocabulary import load_words
 
-_IDS: Final = ["reg", "siren", "siret", "kvk", "cnpj", "cin", "uen", "cro", "cipc", "jpcn", "brn", "krs", "regon", "orgnr", "uid", "acn", "folio", "nif", "codice_fiscale", "cf_piva", "vat", "gstin", "bnrt", "tax", "ein", "utr", "nip", "pan", "abn", "bn", "rfc", "account_number", "clabe", "bank_code", "branch_code", "routing_number", "mcc"]
+_IDS: Final = [
+    "reg",
+    "siren",
+    "siret",
+    "kvk",
+    "cnpj",
+    "cin",
+    "uen",
+    "cro",
+    "cipc",
+    "jpcn",
+    "brn",
+    "krs",
+    "regon",
+    "orgnr",
+    "uid",
+    "acn",
+    "folio",
+    "nif",
+    "codice_fiscale",
+    "cf_piva",
+    "vat",
+    "gstin",
+    "bnrt",
+    "tax",
+    "ein",
+    "utr",
+    "nip",
+    "pan",
+    "abn",
+    "bn",
+    "rfc",
+    "account_number",
+    "clabe",
+    "bank_code",
+    "branch_code",
+    "routing_number",
+    "mcc",
+]
 _SHAPED: Final = {"phone": ("phone",), "iban": ("iban",), "email": ("email",), "website": ("url",)}
 _BANK: Final = ("account_number", "bank_code", "branch_code", "routing_number")
 _OTHERS: Final = ("fax", "bic", "lei", "duns", "rea", "corp_reg_kr", "national_id", "passport_number", "other")
@@ -38,7 +76,9 @@ _AUSTRIAN: Final = re.compile(r"FN[ :]{0,2}\d{5,6}\s?[a-z](?!\w)")
 _SWISS: Final = re.compile(r"CHE[- ]?\d{3}[. ]?\d{3}[. ]?\d{3}(?:\s?(?P<vat>MWST|TVA|IVA))?(?!\w)")
 _PHONE: Final = re.compile(r"[^\d\n+(@,;]{0,25}[,:]?\s{0,2}(?P<number>\+?\(?\d[\d ()/.-]{5,22}\d)(?![\w@%])")
 _AUSTRIAN_VAT: Final = re.compile(r"(?<!\w)ATU ?\d{8}(?!\w)")
-_NO_COURT: Final = frozenset(["handelsregister", "unter", "nummer", "der", "die", "registernummer", "eingetragen", "register", "gmbh"])
+_NO_COURT: Final = frozenset(
+    ["handelsregister", "unter", "nummer", "der", "die", "registernummer", "eingetragen", "register", "gmbh"]
+)
 
 
 @lru_cache(maxsize=1)
@@ -46,6 +86,7 @@ def _phrases() -> Phrases:
     words = load_words("labels")
     wanted = [*_IDS, *_SHAPED, *_OTHERS]
     vocabulary = {concept: [w for w in words.get(concept, ()) if len(w) > 1 and not w.isdigit()] for concept in wanted}
+    vocabulary["reg"] += ["companies house", "company house", "trade register", "commercial register"]
     vocabulary["bank_code"] += ["banco", "bank no", "bank number"]
     vocabulary["account_number"] += ["普通", "当座"]
     vocabulary["phone"] += [
@@ -102,6 +143,8 @@ def _named(page: Page, cue: Cue) -> Found | None:
     if value is None or not page.is_free(*value.span()) or not _is_number(value.group(), cue.concept):
         return None
     path = f"bank.{cue.concept}" if cue.concept in _BANK else place((label,)).path
+    if path in (None, "registration") and cue.concept == "reg":
+        path = "registration_number"
     if path is None or path.startswith("persons"):
         return None
     return Found(path, *value.span(), page.text[slice(*value.span())].strip(), label, 0.9)

@@ -5,17 +5,67 @@ to a name (policy 4.2).
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
-from onboarding.reading.prose_page import Page
+from onboarding.reading.prose_page import Company, Page
 from onboarding.reading.shapes import flat, shape
 from onboarding.reading.vocabulary import load_words
 
 _TOKEN: Final = re.compile(r"[^\s,;:()\"<>|!?]+")
 _JOINERS: Final = frozenset(
-    ["de", "la", "du", "des", "del", "della", "delle", "dei", "di", "da", "do", "das", "dos", "e", "y", "et", "i", "und", "and", "of", "the", "van", "von", "vom", "der", "den", "het", "'t", "le", "les", "los", "las", "el", "für", "for", "och", "og", "&", "+", "en", "n'", "à", "al", "zu", "zum", "am", "im", "à"]
+    [
+        "de",
+        "la",
+        "du",
+        "des",
+        "del",
+        "della",
+        "delle",
+        "dei",
+        "di",
+        "da",
+        "do",
+        "das",
+        "dos",
+        "e",
+        "y",
+        "et",
+        "i",
+        "und",
+        "and",
+        "of",
+        "the",
+        "van",
+        "von",
+        "vom",
+        "der",
+        "den",
+        "het",
+        "'t",
+        "le",
+        "les",
+        "los",
+        "las",
+        "el",
+        "für",
+        "for",
+        "och",
+        "og",
+        "&",
+        "+",
+        "en",
+        "n'",
+        "à",
+        "al",
+        "zu",
+        "zum",
+        "am",
+        "im",
+        "à",
+    ]
 )
 _STOP: Final = re.compile(r"\s*\Z|\s{1,3}[A-Z\u00c0-\u00de]|\s{0,3}\n")
 _MOST_WORDS: Final = 9
@@ -29,13 +79,6 @@ _ENDS_IN_PARTICLE: Final = re.compile(
 _TAIL: Final = re.compile(r"(?:입니다|이라고|이라는|라는|이며|이고|으로|에서|(?<=..)[은는의을를](?=$)|代表取締役|代表)")
 
 
-class Company(NamedTuple):
-    """A company named in the text, [start, end)."""
-
-    start: int
-    end: int
-
-
 @lru_cache(maxsize=1)
 def _forms() -> re.Pattern[str]:
     words = load_words("name_edges")
@@ -43,7 +86,7 @@ def _forms() -> re.Pattern[str]:
     exact = sorted({shape(word) for word in words["exact"]}, key=len, reverse=True)
     space = {form: re.escape(form).replace("\\ ", r"[ \n]{1,3}") for form in [*loose, *exact]}
     return re.compile(
-        rf"(?<=[\w.)&'\"] )(?:(?P<any>{'|'.join(space[form] for form in loose)})|(?P<exact>{'|'.join(space[form] for form in exact)}))(?![\w&]|\.\w)"
+        rf"(?<=[\w.)&'\",] )(?:(?P<any>{'|'.join(space[form] for form in loose)})|(?P<exact>{'|'.join(space[form] for form in exact)}))(?![\w&]|\.\w)"
     )
 
 
@@ -62,12 +105,14 @@ def companies(page: Page) -> list[Company]:
     """All companies named in the text, in order of place."""
     if page.companies is None:
         page.companies = sorted({*_western(page), *_eastern(page)})
-    return [Company(*place) for place in page.companies]
+    return page.companies
 
 
 def company_in(page: Page, start: int, end: int) -> Company | None:
     """The first company inside [start, end)."""
-    return next((company for company in companies(page) if start <= company.start and company.end <= end), None)
+    named = companies(page)
+    first = bisect_left(named, (start, 0))
+    return next((company for company in named[first : first + 3] if company.end <= end), None)
 
 
 def _western(page: Page) -> Iterator[Company]:

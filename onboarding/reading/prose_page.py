@@ -2,22 +2,102 @@
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from onboarding.reading.cues import Cue, Phrases
 from onboarding.reading.shapes import flat, shape
 from onboarding.reading.spans import Span, spans
 from onboarding.reading.vocabulary import load_words
 
-_STOP: Final = re.compile(r"[.!?]+[\"')\]]{0,2}(?=\s)|[。！？]|\n")
+_STOP: Final = re.compile(r"(?<![.!?])[.!?]{1,200}[\"')\]]{0,2}(?=\s)|[。！？]|\n")
 _ABBREVIATIONS: Final = frozenset(
-    ["st", "nr", "no", "nos", "tel", "tel", "tél", "ul", "al", "pl", "os", "m", "lok", "geb", "ur", "ca", "co", "av", "avda", "dr", "mr", "mrs", "ms", "sr", "sra", "sig", "dott", "prof", "ing", "c", "p", "n", "str", "approx", "ltd", "inc", "hab", "int", "corp", "bzw", "z", "b", "vs", "etc", "ext", "apt", "c/", "e.g", "i.e", "z.b", "gegr", "dob", "d.o.b", "mob", "fax", "fam", "lic", "pte", "pty", "priv", "pvt", "gem", "ggf", "inkl", "max", "min", "mln", "mio", "tys", "tsd", "esc", "piso", "núm", "num"]
+    [
+        "st",
+        "est",
+        "estd",
+        "col",
+        "nr",
+        "no",
+        "nos",
+        "tel",
+        "tel",
+        "tél",
+        "ul",
+        "al",
+        "pl",
+        "os",
+        "m",
+        "lok",
+        "geb",
+        "ur",
+        "ca",
+        "co",
+        "av",
+        "avda",
+        "dr",
+        "mr",
+        "mrs",
+        "ms",
+        "sr",
+        "sra",
+        "sig",
+        "dott",
+        "prof",
+        "ing",
+        "c",
+        "p",
+        "n",
+        "str",
+        "approx",
+        "ltd",
+        "inc",
+        "hab",
+        "int",
+        "corp",
+        "bzw",
+        "z",
+        "b",
+        "vs",
+        "etc",
+        "ext",
+        "apt",
+        "c/",
+        "e.g",
+        "i.e",
+        "z.b",
+        "gegr",
+        "dob",
+        "d.o.b",
+        "mob",
+        "fax",
+        "fam",
+        "lic",
+        "pte",
+        "pty",
+        "priv",
+        "pvt",
+        "gem",
+        "ggf",
+        "inkl",
+        "max",
+        "min",
+        "mln",
+        "mio",
+        "tys",
+        "tsd",
+        "esc",
+        "piso",
+        "núm",
+        "num",
+    ]
 )
 _CHATTY: Final = re.compile(r"[a-z0-9]{3,40}[.?!] (?=(?:i|we|my|me|the|our|it|want|do|usual|can|thx)(?![^\s']))")
 _BULLET: Final = re.compile(r"\s{0,8}(?:[-*•·‣▪–]|\d{1,2}[.)]|[a-z][.)])\s")
 _WRAPPED: Final = 45
 """A line at least this long may be wrapped by a mail program; a shorter one ends where its writer ended it."""
+_LONGEST_SENTENCE: Final = 1500
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -25,6 +105,13 @@ _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 def prose_phrases() -> Phrases:
     """The vocabulary of ``words/prose.txt``, ready to find."""
     return Phrases(load_words("prose"))
+
+
+class Company(NamedTuple):
+    """A company named in the text, [start, end)."""
+
+    start: int
+    end: int
 
 
 class Page:
@@ -41,7 +128,7 @@ class Page:
         self._cue_starts = [cue.start for cue in self.cues]
         self._span_starts = [span.start for span in self.spans]
         self._claimed = bytearray(len(text))
-        self.companies: list[tuple[int, int]] | None = None  # filled by prose_names, once
+        self.companies: list[Company] | None = None  # filled by prose_names, once
 
     def sentence(self, offset: int) -> tuple[int, int]:
         """The sentence that ``offset`` is in."""
@@ -102,7 +189,17 @@ def _sentences(text: str, plain: str, found: list[Span]) -> list[tuple[int, int]
             start = match.end()
     if text[start:].strip():
         sentences.append((start, len(text)))
-    return sentences
+    return [piece for sentence in sentences for piece in _bounded(text, *sentence)]
+
+
+def _bounded(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A sentence in pieces that are not too long, cut at blanks: whatever looks around inside one stays linear."""
+    while end - start > _LONGEST_SENTENCE:
+        blank = text.rfind(" ", start + 1, start + _LONGEST_SENTENCE)
+        stop = blank if blank > start else start + _LONGEST_SENTENCE
+        yield start, stop
+        start = stop
+    yield start, end
 
 
 def _line_ends(text: str, line: int, stop: int) -> bool:
@@ -146,5 +243,69 @@ def _is_full_stop(plain: str, start: int, match: re.Match[str], relaxed: bool) -
 
 
 _STARTERS: Final = frozenset(
-    ["we", "our", "i", "my", "the", "it", "they", "wir", "unsere", "ich", "unser", "die", "das", "der", "nous", "notre", "je", "nos", "la", "le", "les", "wij", "onze", "ik", "ons", "het", "de", "nós", "nosso", "nossa", "somos", "nuestra", "nuestro", "vendemos", "vendiamo", "siamo", "noi", "il", "lo", "sprzedajemy", "jesteśmy", "nasza", "nasz", "firma", "vi", "vår", "vårt", "jag", "ditt", "annual", "address", "anschrift", "siège", "sede", "domicilio", "adres", "adress", "telefon", "tel", "iban", "website", "web", "site"]
+    [
+        "we",
+        "our",
+        "i",
+        "my",
+        "the",
+        "it",
+        "they",
+        "wir",
+        "unsere",
+        "ich",
+        "unser",
+        "die",
+        "das",
+        "der",
+        "nous",
+        "notre",
+        "je",
+        "nos",
+        "la",
+        "le",
+        "les",
+        "wij",
+        "onze",
+        "ik",
+        "ons",
+        "het",
+        "de",
+        "nós",
+        "nosso",
+        "nossa",
+        "somos",
+        "nuestra",
+        "nuestro",
+        "vendemos",
+        "vendiamo",
+        "siamo",
+        "noi",
+        "il",
+        "lo",
+        "sprzedajemy",
+        "jesteśmy",
+        "nasza",
+        "nasz",
+        "firma",
+        "vi",
+        "vår",
+        "vårt",
+        "jag",
+        "ditt",
+        "annual",
+        "address",
+        "anschrift",
+        "siège",
+        "sede",
+        "domicilio",
+        "adres",
+        "adress",
+        "telefon",
+        "tel",
+        "iban",
+        "website",
+        "web",
+        "site",
+    ]
 )

@@ -11,8 +11,8 @@ from onboarding.reading.cues import Cue
 from onboarding.reading.people import role_kinds
 from onboarding.reading.prose_events import Event, events
 from onboarding.reading.prose_mentions import Mention, names
-from onboarding.reading.prose_names import Company, companies
-from onboarding.reading.prose_page import Page
+from onboarding.reading.prose_names import companies
+from onboarding.reading.prose_page import Company, Page
 from onboarding.reading.shapes import flat
 
 _CLOSE: Final = 90
@@ -66,12 +66,13 @@ def read_people(page: Page, *, merchant: Company | None, sender: str | None, own
 
 def _speaker(page: Page, named: list[Mention], sender: str | None) -> str | None:
     """The writer's name: as he introduces himself, as he signs, as his mail program calls him."""
+    by_start = {mention.start: mention for mention in named}
     for cue in page.cues_in(0, len(page.text), "my_name"):
-        after = next((m for m in named if 0 <= m.start - cue.end <= 3), None)
+        after = next((by_start[at] for at in range(cue.end, cue.end + 4) if at in by_start), None)
         if after and not after.relative:
             return after.name
     for cue in reversed(page.cues_in(0, len(page.text), "signoff")):
-        signed = next((m for m in named if 0 <= m.start - cue.end <= 60), None)
+        signed = next((by_start[at] for at in range(cue.end, cue.end + 61) if at in by_start), None)
         if signed and not page.plain[cue.end : signed.start].strip(" ,.!\n-"):
             return signed.name
     if sender and len(sender.split()) > 1 and not companies(Page(sender)) and not any(c.isdigit() for c in sender):
@@ -97,9 +98,7 @@ def _speakers(page: Page, named: list[Mention], speaker: str | None) -> list[Men
     return [
         Mention(cue.start, cue.end, speaker, speaker=True)
         for cue in page.cues_in(0, len(page.text), "first_person", "my_name")
-        if _is_i(page, cue)
-        and page.is_free(cue.start, cue.end)
-        and not any(0 <= start - cue.end <= 3 for start in taken)
+        if _is_i(page, cue) and page.is_free(cue.start, cue.end) and taken.isdisjoint(range(cue.end, cue.end + 4))
     ]
 
 
@@ -192,7 +191,7 @@ def _target(page: Page, event: Event, here: list[Mention], last: Mention | None,
         return before
     if after and after.start - event.end <= _CLOSE and event.field != "nationality?":
         return after
-    if not here and last and event.field != "nationality?":
+    if not here and last and (event.field != "nationality?" or page.cues_in(*page.sentence(event.start), "born")):
         return last
     return None
 

@@ -69,7 +69,7 @@ def _around(page: Page, span: Span, *kinds: str) -> tuple[int, int]:
     start = max(start, span.start - _FAR)
     for other in page.spans_in(start, span.start, *kinds):
         start = max(start, other.end) if other.end <= span.start else start
-    later = page.spans_in(span.end, end, *kinds)
+    later = page.spans_in(span.end, min(end, span.end + _FAR), *kinds)
     return start, min(later[0].start if later else end, span.end + _FAR)
 
 
@@ -119,12 +119,12 @@ def _period_behind(page: Page, span: Span, after: int) -> Cue | None:
 
 def _meaning_behind(page: Page, span: Span, after: int) -> Cue | None:
     """What the words right after a value say: "15k a month on cards", "120 EUR Durchschnittsbon"."""
-    stop = page.plain.find(",", span.end, after)
-    end = stop if stop >= 0 else after
+    stops = [stop for sign in ",;" if (stop := page.plain.find(sign, span.end, after)) >= 0]
+    end = min(stops, default=after)
     cues = page.cues_in(span.end, min(end, span.end + 2 * _NEAR), "volume", "ticket")
-    if cues:
-        return cues[0]
     period = _period_behind(page, span, end)
+    if cues and not (period and period.start < cues[0].start and cues[0].concept == "ticket"):
+        return cues[0]
     requested = page.cues_in(max(page.sentence(span.start)[0], span.start - 60), span.start, "not_money")
     return Cue("volume", period.start, period.end) if period and span.kind == "amount" and not requested else None
 

@@ -10,7 +10,48 @@ from onboarding.reading.prose_page import Page
 _RULE: Final = re.compile(r"[\s|:+=\-─━┼│]*[-=─━]{2,}[\s|:+=\-─━┼│]*")
 _HEADS: Final = frozenset(
     squash(word)
-    for word in ["field", "value", "feld", "wert", "angabe", "champ", "valeur", "veld", "waarde", "campo", "valor", "項目", "内容", "値", "voce", "valore", "pole", "wartość", "fält", "värde", "항목", "내용", "값", "item", "details", "detail", "data", "question", "answer", "frage", "antwort", "information", "eintrag", "donnée", "réponse", "gegevens", "dato", "risposta", "dane", "uppgift"]
+    for word in [
+        "field",
+        "value",
+        "feld",
+        "wert",
+        "angabe",
+        "champ",
+        "valeur",
+        "veld",
+        "waarde",
+        "campo",
+        "valor",
+        "項目",
+        "内容",
+        "値",
+        "voce",
+        "valore",
+        "pole",
+        "wartość",
+        "fält",
+        "värde",
+        "항목",
+        "내용",
+        "값",
+        "item",
+        "details",
+        "detail",
+        "data",
+        "question",
+        "answer",
+        "frage",
+        "antwort",
+        "information",
+        "eintrag",
+        "donnée",
+        "réponse",
+        "gegevens",
+        "dato",
+        "risposta",
+        "dane",
+        "uppgift",
+    ]
 )
 
 

@@ -164,7 +164,9 @@ def _is_from_block(lines: list[_Line], index: int) -> bool:
     senders = [match for match in block if _IS_FROM.match(match.group(1))]
     subjects = [match for match in block if _IS_SUBJECT.match(match.group(1))]
     addressed = any(_ADDRESS.search(match.group(2)) for match in senders)
-    return (bool(senders) and (addressed or len(block) > 2 or bool(subjects))) or bool(subjects and block[0] in subjects)
+    return (bool(senders) and (addressed or len(block) > 2 or bool(subjects))) or bool(
+        subjects and block[0] in subjects
+    )
 
 
 def _skip_blank(lines: list[_Line], index: int) -> int:

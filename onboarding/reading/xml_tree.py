@@ -12,7 +12,28 @@ from onboarding.reading.structure import read_json
 _DEEPEST: Final = 60
 _NAMING: Final = frozenset(["name", "label", "key", "id", "field", "question", "title"])
 _GENERIC: Final = frozenset(
-    ["field", "entry", "item", "property", "attribute", "param", "parameter", "value", "input", "var", "string", "answer", "data", "element", "feld", "champ", "veld", "campo", "pole", "fält"]
+    [
+        "field",
+        "entry",
+        "item",
+        "property",
+        "attribute",
+        "param",
+        "parameter",
+        "value",
+        "input",
+        "var",
+        "string",
+        "answer",
+        "data",
+        "element",
+        "feld",
+        "champ",
+        "veld",
+        "campo",
+        "pole",
+        "fält",
+    ]
 )
 _UNITS: Final = frozenset(
     ["currency", "ccy", "unit", "period", "per", "waehrung", "währung", "devise", "valuta", "moneda", "moeda", "waluta"]
