@@ -15,6 +15,7 @@ from onboarding.errors import GateRefused, ServiceRefused, ServiceUnavailable
 
 SERVICES: Final = ("svc1", "svc2")
 ENDED: Final = frozenset({"active", "refused", "cancelled", "cancel_refused", "absent"})
+SHORTEST_PAUSE: Final = timedelta(seconds=1)
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(minutes=5)
 
@@ -87,20 +88,18 @@ def outcome(statuses: Mapping[str, str], patient: bool) -> str:
     return "refused" if not patient or not found <= {"active", "unavailable", "intent"} else "unavailable"
 
 
-async def patient(ctx: Context, rows: Sequence[Mapping[str, Any]], version: int, round_: int) -> bool:
-    """Whether the services may still be asked again by the clock before a person is asked."""
+def patience(ctx: Context, rows: Sequence[Mapping[str, Any]], version: int, round_: int) -> timedelta:
+    """How much longer the services may be asked again by the clock before a person is asked."""
     mine = [row["created_at"] for row in rows if (row["version"], row["round"]) == (version, round_)]
-    if not mine:
-        return True
-    waited = ctx.clock() - datetime.fromisoformat(min(mine))
-    return waited < timedelta(minutes=ctx.settings.activation_patience_minutes)
+    waited = ctx.clock() - datetime.fromisoformat(min(mine)) if mine else timedelta()
+    return timedelta(minutes=ctx.settings.activation_patience_minutes) - waited
 
 
-def pause(tx: Tx, ctx: Context, case_id: str, version: int) -> str:
-    """Open a wait that the clock ends; each pause is twice as long as the one before."""
+def pause(tx: Tx, ctx: Context, case_id: str, version: int, round_: int) -> str:
+    """Open a wait that the clock ends; each pause is twice as long as the one before, none outlasts the patience."""
     before = reviews.next_round(tx, case_id, "service") - 1
-    length = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(before, 10))
-    until = stamp(ctx.clock() + length)
+    left = max(SHORTEST_PAUSE, patience(ctx, effects.of_case(tx, case_id), version, round_))
+    until = stamp(ctx.clock() + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(before, 10), left))
     review_id, _ = reviews.open_wait(tx, case_id, "service", version=version, shown={"until": until}, due_at=until)
     return review_id
 
@@ -112,7 +111,7 @@ async def compensate(ctx: Context, state: Activating) -> str:
     mine = [row for row in rows if (row["version"], row["round"]) == (version, round_)]
     endings = [await _undo(ctx, row) for row in reversed(mine)]
     if "unavailable" in endings:
-        return "unavailable" if await patient(ctx, rows, version, round_) else "stuck"
+        return "unavailable" if patience(ctx, rows, version, round_) > timedelta() else "stuck"
     return "stuck" if "cancel_refused" in endings else "compensated"
 
 

@@ -30,6 +30,8 @@ class LocalEngine:
         self._queued: set[str] = set()
         self._suspects: set[str] = set()
         self._active = 0
+        self._loners = 0
+        self._stopping = False
         self._idle = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
         self._letters = asyncio.Event()
@@ -46,21 +48,25 @@ class LocalEngine:
             await self.context.db.write(outbox.take_up)
         await self._sweep()
         workers = self.context.settings.concurrency
-        loops = [self._work() for _ in range(workers)] + [self._sweep_forever(), self._relay_forever()]
+        loops = [self._work() for _ in range(workers)] + [self._sweep_forever()]
         self._tasks = [asyncio.create_task(loop) for loop in loops]
+        self._relaying = asyncio.create_task(self._relay_forever())
 
     async def stop(self) -> None:
-        """Drain: runs stop at their next super-step, what is left is taken up at the next start."""
+        """Drain: runs stop at their next super-step, letters on the wire arrive, the rest is for the next start."""
         self.runner.drain()
-        async with self._idle:
-            try:
-                async with asyncio.timeout(DRAIN_SECONDS):
+        self._stopping = True
+        self._letters.set()
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                async with self._idle:
                     await self._idle.wait_for(lambda: self._active == 0)
-            except TimeoutError:
-                _log.warning("stopped with %d runs still going; they continue at the next start", self._active)
-        for task in self._tasks:
+                await asyncio.wait([self._relaying])
+        except TimeoutError:
+            _log.warning("stopped with %d runs still going; they continue at the next start", self._active)
+        for task in (*self._tasks, self._relaying):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._relaying, return_exceptions=True)
 
     async def _work(self) -> None:
         while True:
@@ -82,7 +88,13 @@ class LocalEngine:
     async def _place(self, *, alone: bool) -> AsyncIterator[None]:
         """A place to run in; ``alone`` waits until nobody else runs and lets nobody in."""
         async with self._idle:
-            await self._idle.wait_for(lambda: self._active == 0 if alone else self._active >= 0)
+            self._loners += alone  # whoever wants to be alone goes first, or a busy day would never let it
+            try:
+                await self._idle.wait_for(
+                    lambda: self._active == 0 if alone else self._active >= 0 and not self._loners
+                )
+            finally:
+                self._loners -= alone
             self._active = -1 if alone else self._active + 1
         try:
             yield
@@ -107,7 +119,7 @@ class LocalEngine:
                 _log.exception("sweep failed")
 
     async def _relay_forever(self) -> None:
-        while True:
+        while not self._stopping:
             try:
                 async with asyncio.timeout(self.context.settings.sweep_seconds):
                     await self._letters.wait()
@@ -115,7 +127,7 @@ class LocalEngine:
                 pass
             self._letters.clear()
             try:
-                while await relay(self.context, self.deliver):
+                while not self._stopping and await relay(self.context, self.deliver, lambda: not self._stopping):
                     pass
             except Exception:  # noqa: BLE001 - what was taken is taken again
                 _log.exception("relay failed")

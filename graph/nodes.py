@@ -214,14 +214,15 @@ async def settle(state: Settled, runtime: Runtime[Context]) -> Update:
     case_id, version, round_ = state["case_id"], state["version"], state.get("attempt", 1)
     rows = await ctx.db.read(lambda tx: effects.of_case(tx, case_id))
     statuses = {row["service"]: row["status"] for row in rows if (row["version"], row["round"]) == (version, round_)}
-    return {"outcome": activation.outcome(statuses, await activation.patient(ctx, rows, version, round_))}
+    patient = activation.patience(ctx, rows, version, round_) > timedelta()
+    return {"outcome": activation.outcome(statuses, patient)}
 
 
 @step
 async def pause(state: Settled, runtime: Runtime[Context]) -> Update:
     """A service does not answer: let the clock wake the case later, hold nothing meanwhile."""
     ctx, case_id = runtime.context, state["case_id"]
-    wait = await ctx.db.write(lambda tx: activation.pause(tx, ctx, case_id, state["version"]))
+    wait = await ctx.db.write(lambda tx: activation.pause(tx, ctx, case_id, state["version"], state.get("attempt", 1)))
     return {"wait": {"review_id": wait, "stage": "service"}}
 
 

@@ -11,7 +11,7 @@ from checkpoints.database import Tx
 from graph.context import Context
 from graph.correspondence import LINK_ACTIONS, marker
 from onboarding import faults
-from onboarding.errors import BadInput, ServiceRefused, ServiceUnavailable
+from onboarding.errors import BadInput, ServiceRefused, ServiceUnavailable, StorageUnavailable
 from onboarding.letters.letter import Letter
 from onboarding.letters.message import compose
 
@@ -22,14 +22,18 @@ LONGEST_WAIT: Final = timedelta(minutes=5)
 MAX_ATTEMPTS: Final = 500
 
 
-async def relay(ctx: Context, deliver: Deliver) -> int:
-    """Send what is due; returns how many letters were taken. Raises StorageUnavailable only."""
+async def relay(ctx: Context, deliver: Deliver, going: Callable[[], bool] = lambda: True) -> int:
+    """Send what is due; returns how many letters were taken. Raises StorageUnavailable only.
+
+    Once ``going`` says no, nothing new is begun: what was taken and not begun is taken again at the next start.
+    """
     taken = await ctx.db.write(outbox.take)
     limit = asyncio.Semaphore(AT_ONCE)
 
     async def one(row: outbox.LetterRow) -> None:
         async with limit:
-            await _send(ctx, deliver, row)
+            if going():
+                await _send(ctx, deliver, row)
 
     await asyncio.gather(*(one(row) for row in taken))
     return len(taken)
@@ -49,7 +53,16 @@ async def _send(ctx: Context, deliver: Deliver, row: outbox.LetterRow) -> None:
         problem, until = error.detail, again if row.attempts < MAX_ATTEMPTS else None
         await ctx.db.write(lambda tx: outbox.failed(tx, row, problem, until))
     else:
-        await ctx.db.write(lambda tx: outbox.sent(tx, row, how))
+        await _note(ctx, lambda tx: outbox.sent(tx, row, how))
+
+
+async def _note(ctx: Context, work: Callable[[Tx], None]) -> None:
+    """Write down that a letter left, however long the disk stays full: forgotten, it would be sent again."""
+    while True:
+        try:
+            return await ctx.db.write(work)
+        except StorageUnavailable:
+            await asyncio.sleep(1)
 
 
 def _body(tx: Tx, ctx: Context, row: outbox.LetterRow) -> dict[str, Any]:

@@ -29,6 +29,7 @@ KNOWN_VERSIONS: Final = frozenset({GRAPH_VERSION})
 STEPS_A_RUN: Final = 60
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
+_INTERRUPTS: Final = "__interrupt__"
 _SET_ASIDE: Final = (GateRefused, TamperedRecord, UnknownGraphVersion)
 _log = logging.getLogger("onboard.runner")
 
@@ -75,7 +76,7 @@ class Runner:
         SUSPECT.set(row.attempts > 0)
         faults.point("run.begun")
         try:
-            await self._run(row)
+            waits = await self._run(row)
         except GraphDrained:
             await db.write(lambda tx: cases.interrupted(tx, case_id))
             return False
@@ -89,7 +90,7 @@ class Runner:
             await self._failed(case_id, row.attempts + 1, error)
             return False
         faults.point("run.ended")
-        return await db.write(lambda tx: cases.finish(tx, case_id, row.work_asked))
+        return await db.write(lambda tx: _finish(tx, row, waits))
 
     def _begin(self, case_id: str, tx: Tx) -> Any | None:
         """The row of a case with work due, its attempt counted; None when there is nothing to run (any more)."""
@@ -116,17 +117,18 @@ class Runner:
         else:
             await ctx.db.write(lambda tx: cases.postpone(tx, case_id, again, problem))
 
-    async def _run(self, row: Any) -> None:
+    async def _run(self, row: Any) -> list[str]:
+        """Call the graph, if there is anything to call it with; returns the reviews it came to wait for."""
         config: RunnableConfig = {"configurable": {"thread_id": row.id}, "recursion_limit": STEPS_A_RUN}
         what = await self._input(row, config)
         if what is Nothing.NOTHING:
-            return
+            return []
         control = self._running[row.id] = RunControl()
         if self._draining:
             control.request_drain("SIGTERM")
         faults.point("resume.before")
         try:
-            await self.graph.ainvoke(
+            state = await self.graph.ainvoke(
                 what,
                 config,
                 context=self.context,
@@ -135,6 +137,7 @@ class Runner:
             )
         finally:
             self._running.pop(row.id, None)
+        return [pending.value["review_id"] for pending in state.get(_INTERRUPTS, ())]
 
     async def _input(self, row: Any, config: RunnableConfig) -> Input:
         """What the graph is to be called with: the start, a resume by interrupt id, None to continue, or NOTHING."""
@@ -160,6 +163,18 @@ class Runner:
             if resolution is not None:
                 answers[pending.id] = resolution.to_json()
         return Command(resume=answers) if answers else NOTHING
+
+
+def _finish(tx: Tx, row: Any, waits: list[str]) -> bool:
+    """Everything asked for was looked at; returns whether there is more to do.
+
+    A run that was cut short between opening a wait and waiting may come to it after it was decided: nobody will ask
+    again for that decision, so it is still due.
+    """
+    if any(reviews.decision_on(tx, review_id) is not None for review_id in waits):
+        cases.interrupted(tx, row.id)
+        return True
+    return cases.finish(tx, row.id, row.work_asked)
 
 
 def _resolution(case_id: str, review_id: str, tx: Tx) -> Resolution | None:

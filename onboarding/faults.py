@@ -1,7 +1,8 @@
 """Named points at which a test kills this process, to see that nothing is lost. Unarmed they do nothing.
 
 ``arm("svc1.after_call:2")`` sends SIGKILL to this process the second time that point is passed;
-``arm("validate.before:1@CASE")`` every time that case passes it: a case that kills whoever touches it.
+``arm("validate.before:1@CASE")`` every time that case passes it: a case that kills whoever touches it;
+``arm("validate.before:1/TERM")`` asks politely, with SIGTERM.
 """
 
 import os
@@ -47,17 +48,19 @@ POINTS: Final = (
 )
 _armed: dict[str, int] = {}
 _only: dict[str, str] = {}
+_how: dict[str, signal.Signals] = {}
 
 
 def arm(plan: str | None) -> None:
-    """``point:n[@case]``: die at the n-th passing of ``point``. Raises ValueError for a point that does not exist."""
+    """``point:n[@case][/TERM]``: die at the n-th passing of ``point``. Raises ValueError for one that does not exist."""
     if not plan:
         return
+    plan, _, how = plan.partition("/")
     place, _, case_id = plan.partition("@")
     name, _, count = place.partition(":")
     if name not in POINTS:
         raise ValueError(f"no fault point {name!r}")
-    _armed[name], _only[name] = int(count or 1), case_id
+    _armed[name], _only[name], _how[name] = int(count or 1), case_id, signal.Signals[f"SIG{how or 'KILL'}"]
 
 
 def point(name: str, case_id: str = "") -> None:
@@ -65,4 +68,4 @@ def point(name: str, case_id: str = "") -> None:
     if name in _armed and _only[name] in ("", case_id):
         _armed[name] -= 1
         if _armed[name] <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), _how[name])

@@ -1,8 +1,8 @@
 """A mail server in a process of its own, with its own log: every letter it accepted, by Message-ID.
 
 How it behaves stands in the table ``manner`` of its log, read at every letter: ``ok``; ``later`` (451 at DATA);
-``busy`` (421 at once); ``refuse`` (550 for the recipient); ``cut`` (accepts the letter, then drops the connection without an
-answer); ``slow`` (accepts after a second). Down is simply: not running.
+``busy`` (421 at once); ``refuse`` (550 for the recipient); ``cut`` (accepts the letter, then drops the connection
+without an answer); ``slow`` (accepts after a second). Down is simply: not running.
 """
 
 import argparse

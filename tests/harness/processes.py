@@ -54,9 +54,19 @@ class Zygote:
 
 
 @cache
+def _zygote() -> Zygote | RuntimeError:
+    try:
+        return Zygote()
+    except RuntimeError as error:
+        return error
+
+
 def zygote() -> Zygote:
-    """One a session, made at the first use."""
-    return Zygote()
+    """One a session, made at the first use. Raises RuntimeError, without trying again, when it did not come up."""
+    found = _zygote()
+    if isinstance(found, RuntimeError):
+        raise found
+    return found
 
 
 class Child:

@@ -24,6 +24,7 @@ ENDS = {
     "leave": "in_review",
 }
 """Each plan and the status it must end with."""
+FEW = 8
 
 
 @dataclass
@@ -34,10 +35,14 @@ class Story:
     plan: str = "approve"
     changes: dict[str, Any] = field(default_factory=dict)
     id: str | None = None
-    born: int = 0
+    born: int | None = None
     over: int | None = None
     """The world's deaths when it was submitted, and when it had ended: so many kills its calls may be blamed on."""
     taken: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def deaths(self, world: World) -> int:
+        """How many kills the case has lived through."""
+        return (world.deaths if self.over is None else self.over) - (self.born or 0)
 
     @property
     def application(self) -> dict[str, Any]:
@@ -52,10 +57,11 @@ def stories(prefix: str, *plans: str, **changes: Any) -> list[Story]:
 class Desk:
     """Everybody who deals with the product: they notice a lost answer and ask again with the same words."""
 
-    def __init__(self, world: World, *, revive: bool = True, hands: int = 4) -> None:
+    def __init__(self, world: World, *, hands: int = 4, fault: str | None = None, end: int | None = None) -> None:
+        """``fault`` arms every restart anew; ``end`` is an exit code that is as good as being killed."""
         self.world = world
-        self.revive = revive
         self.hands = hands
+        self.fault, self.end = fault, end
         self.refusals: list[int] = []
 
     def play(self, told: Sequence[Story], seconds: float = PATIENCE) -> None:
@@ -64,16 +70,20 @@ class Desk:
         with ThreadPoolExecutor(self.hands) as pool:
             while open_:
                 assert time.monotonic() < ends, f"not ended: {self._left(open_)}"
-                if self.revive:
-                    self.world.revive()
+                self.world.revive(self.fault, self.end)
                 try:
-                    seen = self.world.cases()
+                    seen = self._seen(open_)
                 except (httpx.TransportError, httpx.HTTPStatusError):
                     time.sleep(0.02)
                     continue
                 list(pool.map(lambda story, seen=seen: self._step(story, seen.get(story.id or "")), open_))
                 open_ = [story for story in open_ if story.over is None]
                 time.sleep(0.01)
+
+    def _seen(self, open_: Sequence[Story]) -> dict[str, dict[str, Any]]:
+        """The cases as the product shows them: one by one while they are few."""
+        known = [story.id for story in open_ if story.id]
+        return self.world.cases() if len(known) > FEW else {id_: self.world.case(id_) for id_ in known}
 
     def _left(self, left: Sequence[Story]) -> list[Any]:
         try:
@@ -82,6 +92,10 @@ class Desk:
             seen = {}
         shown = ("status", "problem", "review", "activations")
         return [(story.key, {name: seen.get(story.id or "", {}).get(name) for name in shown}) for story in left]
+
+    def press(self, story: Story) -> None:
+        """Take this story's next step now."""
+        self._step(story, self.world.case(story.id or ""))
 
     def _step(self, story: Story, case: dict[str, Any] | None) -> None:
         try:
@@ -93,7 +107,8 @@ class Desk:
             return  # nobody answered: asked again at the next turn
 
     def _submit(self, story: Story) -> None:
-        story.born = min(story.born or self.world.deaths, self.world.deaths)
+        if story.born is None:
+            story.born = self.world.deaths
         answer = self.world.submit(story.application, story.key)
         if self._said_yes(answer):
             story.id = answer.json()["id"]

@@ -29,6 +29,10 @@ PATIENCE = 20.0
 """Seconds within which everything that was accepted must come to rest after the last fault (the T of I3)."""
 
 
+_MIGRATING = threading.Lock()
+"""Alembic keeps its context in module globals: two worlds of one process are made one after the other."""
+
+
 class World:
     """One installation and its surroundings. ``settings`` are names of Settings; ``mail=False`` keeps letters."""
 
@@ -40,6 +44,7 @@ class World:
             "service_deadline_seconds": 3,
         } | settings
         self.deaths = 0
+        self.polite_ends = 0
         self.app: Child | None = None
         self.url = ""
         self.post: Child | None = None
@@ -52,11 +57,14 @@ class World:
         self.services_start()
         if self._mail:
             self.mail_start()
-        self.tokens = asyncio.run(self._make_tokens())
+        with _MIGRATING:
+            self.tokens = asyncio.run(self._make_tokens())
         self.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object = None, *_: object) -> None:
+        if kind is not None and self.app is not None:
+            print(f"the product's last words ({self.app.status}):\n{self.app.said()[-6000:]}")
         for child in (self.app, self.services, self.post):
             if child is not None:
                 child.kill()
@@ -78,21 +86,23 @@ class World:
 
     def misbehave(self, service: str, kind: str, **fault: Any) -> None:
         """Ask the services for a fault (see ``tools.sandbox_faults.Fault``)."""
-        answer = httpx.post(f"{self.services_url}/faults", json={"service": service, "kind": kind} | fault, timeout=10)
+        body = {"service": service, "kind": kind} | fault
+        answer = httpx.post(f"{self.services_url}/faults", json=body, timeout=10, verify=False)
         assert answer.status_code == 201, answer.text
 
     def behave(self) -> None:
-        httpx.delete(f"{self.services_url}/faults", timeout=10).raise_for_status()
+        httpx.delete(f"{self.services_url}/faults", timeout=10, verify=False).raise_for_status()
 
     def mail_start(self) -> None:
         arguments = ["--port", str(self._port), "--db", str(self.folder / "mail.db")]
         self.post = Child("harness.mail:main", arguments, {}, self._out("mail"))
         wait_for(lambda: "listening" in self.post.said() if self.post else False, 10, "the mail server")
 
-    def mail_manner(self, kind: str, times: int | None = None) -> None:
-        """How the mail server behaves for the next ``times`` letters (None: until told otherwise)."""
+    def mail_manner(self, kind: str, times: int | None = None, *, more: bool = False) -> None:
+        """How the mail server behaves for the next ``times`` letters (None: until told otherwise); ``more``: then."""
         db = mail.log(self.folder / "mail.db")
-        db.execute("DELETE FROM manner")
+        if not more:
+            db.execute("DELETE FROM manner")
         if kind != "ok":
             db.execute("INSERT INTO manner (kind, left_over) VALUES (?, ?)", (kind, times))
         db.close()
@@ -109,7 +119,7 @@ class World:
         env |= {"LOG_LEVEL": "WARNING", "COLUMNS": "200"}
         self.app = Child("api.cli:main", ["serve", "--port", "0"], env, self._out("app"))
         self.url = self._wait_until_up() or self.url
-        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=False)
 
     def _wait_until_up(self) -> str | None:
         app = self.app
@@ -143,14 +153,19 @@ class World:
             self.deaths += 1
             self.start(fault, **settings)
 
-    def revive(self) -> bool:
-        """Up again, unarmed, if it was killed; returns whether it was. Raises AssertionError if it died otherwise."""
+    def revive(self, fault: str | None = None, end: int | None = None) -> bool:
+        """Up again, unarmed, if it was killed; returns whether it was. Raises AssertionError if it died otherwise.
+
+        ``fault`` arms it anew; ``end`` is an exit code that is allowed too (it was told to stop).
+        """
         with self._lock:
             if self.app is None or self.app.status is None:
                 return False
-            assert self.app.status == -signal.SIGKILL, f"it ended with {self.app.status}\n{self.app.said()[-3000:]}"
-            self.deaths += 1
-            self.start()
+            ended, polite = self.app.status, self.app.status == end
+            assert polite or ended == -signal.SIGKILL, f"it ended with {ended}\n{self.app.said()[-3000:]}"
+            self.deaths += not polite
+            self.polite_ends += polite
+            self.start(fault)
             return True
 
     def _out(self, name: str) -> Path:
@@ -225,8 +240,13 @@ class World:
             return not any(tx.conn.exec_driver_sql(sql).scalar() for sql in ([due, queued] if letters else [due]))
 
     def rest(self, *, letters: bool = True, seconds: float = PATIENCE) -> None:
-        """Wait until everything came to rest."""
-        wait_for(lambda: self.at_rest(letters=letters), seconds, lambda: f"rest: {self._restless()}")
+        """Wait until everything came to rest, up again if it is killed on the way."""
+
+        def look() -> bool:
+            self.revive()
+            return self.at_rest(letters=letters)
+
+        wait_for(look, seconds, lambda: f"rest: {self._restless()}")
 
     def _restless(self) -> str:
         with self.ledger() as tx:

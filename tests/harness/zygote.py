@@ -6,6 +6,7 @@ ended it.
 What is forked is a process like any other: own memory, own files, own death. All of them die with this one.
 """
 
+import asyncio
 import ctypes
 import gc
 import importlib
@@ -14,7 +15,10 @@ import os
 import resource
 import signal
 import sys
+import tempfile
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 PRELOADED = (
@@ -31,6 +35,9 @@ def main() -> Callable[[], Any] | None:
     """Serve until standard input ends. Returns only in a child: the function that it is to be."""
     for name in PRELOADED:
         importlib.import_module(name)
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(warm_up(Path(folder)))
+    assert threading.active_count() == 1, "only a process of one thread may fork"
     gc.freeze()
     ended: dict[int, int] = {}
     print(json.dumps({"ready": os.getpid()}), flush=True)
@@ -44,6 +51,24 @@ def main() -> Callable[[], Any] | None:
         else:
             print(json.dumps({"status": status_of(asked["wait"], ended)}), flush=True)
     return None
+
+
+async def warm_up(folder: Path) -> None:
+    """Take one case to its review, so that every table and vocabulary is read before the first fork."""
+    from api.app import create_app
+    from api.metrics import Metrics
+    from graph.service import Actor
+    from graph.wiring import open_product, running
+    from harness.merchants import merchant
+    from onboarding.door import make_part
+    from onboarding.settings import Settings
+
+    async with open_product(Settings(data_dir=folder), self_url="http://127.0.0.1:1") as product, running(product):
+        create_app(product, Metrics())
+        part = make_part(merchant("warm-up"), "json")
+        found, _ = await product.service.submit(Actor("zygote", "admin"), [[part]], key=None)
+        while (await product.service.get(found[0].id)).status in ("received", "processing"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 def status_of(pid: int, ended: dict[int, int]) -> int | None:
