@@ -55,6 +55,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
             schemas[model.__name__] = schema
+        schemas["Problem"]["properties"]["code"]["description"] = problems.codes()
         for operations_ in document["paths"].values():
             for operation in operations_.values():
                 _only_problems(operation["responses"])

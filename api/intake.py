@@ -111,7 +111,7 @@ async def _field(value: UploadFile | str) -> tuple[bytes, str, str | None, str]:
     """``(body, type, charset, filename)`` of one part. Raises HTTPException 415 for a type nobody reads."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass"), "text/plain", None, ""
-    kind, charset = media_type(value.content_type)
+    kind, charset = media_type(value.content_type or "text/plain")  # RFC 7578: what a part is that does not say
     if kind not in MEDIA:
         raise HTTPException(415, f"A part of type {kind[:80] or 'unknown'} cannot be read.")
     return await value.read(), kind, charset, value.filename or ""

@@ -74,6 +74,16 @@ def problem(status: int, code: str, detail: str | None = None, **extra: Any) -> 
     return JSONResponse(body.model_dump(mode="json"), status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def codes() -> str:
+    """Every code an answer may carry, in words for the document."""
+    ours = {kind.code: (status, (kind.__doc__ or "").split("\n")[0]) for kind, status in STATUS_OF.items()}
+    others = {code: (status, code.replace("_", " ").capitalize() + ".") for status, code in CODE_OF.items()}
+    others["invalid_request"] = (422, "A field of the request is not valid; `errors` names it.")
+    others["not_ready"] = (503, "The service is not ready.")
+    told = sorted((ours | others).items(), key=lambda item: (item[1][0], item[0]))
+    return "\n".join(f"* `{code}` ({status}): {words}" for code, (status, words) in told)
+
+
 def status_of(error: errors.OnboardingError) -> int:
     """The status of the nearest class in the table."""
     return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
@@ -123,6 +133,11 @@ def _path(loc: tuple[int | str, ...]) -> str:
     return out or str(loc[0] if loc else "request")
 
 
+def problems_content() -> dict[str, Any]:
+    """The content of a problem document, for OpenAPI."""
+    return {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
 def responses(*kinds: type[errors.OnboardingError], also: tuple[int, ...] = ()) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of the errors a call can answer with; every call may answer 401, 403, 503 and 500."""
     by_status: dict[int, list[str]] = {401: ["unauthorized"], 403: ["forbidden"], 500: ["internal_error"]}
@@ -131,11 +146,10 @@ def responses(*kinds: type[errors.OnboardingError], also: tuple[int, ...] = ()) 
         by_status.setdefault(STATUS_OF[kind], []).append(kind.code)
     for status in also:
         by_status.setdefault(status, []).append(CODE_OF[status])
-    schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
             "description": ", ".join(f"`{code}`" for code in dict.fromkeys(codes)),
-            "content": {MEDIA_TYPE: {"schema": schema}},
+            "content": problems_content(),
         }
         for status, codes in sorted(by_status.items())
     }

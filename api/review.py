@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartException
 from api.auth import Served
 from api.bodies import CONFIRMATION
 from api.limits import TooLarge
-from api.problems import status_of
+from api.problems import problems_content, status_of
 from graph import links
 from onboarding.decision import worst
 from onboarding.errors import AlreadyDecided, InvalidDecision, OnboardingError
@@ -38,7 +38,7 @@ PAGE: Final[dict[str, Any]] = {"content": {"text/html": {"schema": {"type": "str
 PAGES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The page."} | PAGE,
     403: {"description": "A second approval must come from another person."} | PAGE,
-    404: {"description": "No such link."} | PAGE,
+    404: {"description": "No such link."} | {"content": PAGE["content"] | problems_content()},
     409: {"description": "Decided already, or the case changed since."} | PAGE,
     410: {"description": "The link is no longer valid."} | PAGE,
     422: {"description": "The form cannot be taken; nothing was decided."} | PAGE,
