@@ -34,7 +34,8 @@ def _is_delivery(folded: str, span: tuple[int, int]) -> bool:
     stop = _CLAUSE.search(folded, span[1])
     before = folded[max(starts[-1] if starts else 0, span[0] - NEAR) : span[0]]
     after = folded[span[1] : min(stop.start() if stop else len(folded), span[1] + NEAR)]
-    if _words("not_delivery").search(before[-30:]) or _words("not_delivery").search(after[:30]):
+    nearest = f"{before.rpartition(',')[2][-30:]} | {after.partition(',')[0][:30]}"
+    if _words("not_delivery").search(nearest):
         return False
     return _words("delivery").search(f"{before} | {after}") is not None
 
