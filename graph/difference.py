@@ -71,7 +71,7 @@ class Difference:
     @property
     def identical(self) -> bool:
         return (
-            self.missing is None
+            self.stopped is None
             and self.first is None
             and self.findings["same_bytes"]
             and self.recommendation["recorded"] == self.recommendation["replayed"]

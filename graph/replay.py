@@ -100,7 +100,7 @@ class Player:
         """Both services, answering from the tape."""
 
         async def activate(key: str, body: dict[str, Any], on_attempt: Any = None, ask_first: bool = False) -> Any:
-            return await recorded.activate(self._tape, key)
+            return await recorded.activate(self._tape, key, on_attempt)
 
         async def lookup(key: str) -> Any:
             return await recorded.lookup(self._tape, key)
@@ -156,6 +156,8 @@ class Player:
             stopped, missing = error.detail, True
         except OnboardingError as error:
             stopped = f"{error.code}: {error.detail}"
+        except Exception as error:  # noqa: BLE001 - that changed rules fail on this case is what a replay is to show
+            stopped = f"a step failed: {type(error).__name__}: {str(error)[:200]}"
         return self._result(file, stopped, missing, notes, skipped=skipped)
 
     def _decide(self, made: dict[str, Any], notes: list[str]) -> None:

@@ -1,6 +1,7 @@
 """What was recorded of one case, in the order it happened: the clock and the outside world of a replay."""
 
 from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -9,6 +10,8 @@ from checkpoints.stage import SETTLED
 from graph.step import CURRENT
 from onboarding.basis import Basis
 from onboarding.errors import RecordingMissing, ServiceRefused, ServiceUnavailable
+
+OnAttempt = Callable[[int, str], Awaitable[None]]
 
 
 class Tape:
@@ -64,6 +67,19 @@ class Tape:
         )
         return next(mine, None)
 
+    def attempts(self, key: str) -> list[str]:
+        """How each call under this key went during this run of the step; at least one was made."""
+        name = CURRENT.get() or ""
+        event, n = self._run(name), self.runs[name]
+        after = self._ended[name][n - 1]["case_seq"] if n and n <= len(self._ended[name]) else 0
+        end = event["case_seq"] if event else float("inf")
+        made = (
+            row["data"]["outcome"]
+            for row in self.file.audit
+            if row["type"] == "activation.attempt" and row["data"]["key"] == key and after < row["case_seq"] < end
+        )
+        return list(made) or ["answered"]
+
     def outcome(self, key: str) -> dict[str, Any]:
         """``{status, reference, detail}`` of a call to a service as of this run. Raises RecordingMissing."""
         event = self._run(CURRENT.get() or "")
@@ -85,9 +101,13 @@ class Tape:
         raise RecordingMissing(f"no service ever gave the reference {reference}")
 
 
-async def activate(tape: Tape, key: str) -> dict[str, Any]:
-    """What the service answered. Raises what the live call raised."""
+async def activate(tape: Tape, key: str, on_attempt: OnAttempt | None) -> dict[str, Any]:
+    """What the service answered, after as many calls as it took. Raises what the live call raised."""
     known = tape.outcome(key)
+    for number, outcome in enumerate(tape.attempts(key) if on_attempt else (), 1):
+        assert on_attempt is not None
+        await on_attempt(number, "started")
+        await on_attempt(number, outcome)
     if known["status"] in ("refused", "absent"):
         raise ServiceRefused(known["detail"])
     if known["status"] == "unavailable":

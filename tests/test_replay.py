@@ -1,30 +1,36 @@
 """Replay: the same again, byte for byte; what changed, step by step; and nothing outside ever touched."""
 
 import asyncio
-import hashlib
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from checkpoints.casefile import CaseFile, collect
-from graph.archive import case_file
+from checkpoints.casefile import CaseFile
+from graph.archive import case_file, reading
 from graph.difference import difference
 from graph.replay import Player
 from graph.what_if import fork, substituted
-from onboarding.policy import Policy
+from onboarding.errors import BadInput, StorageUnavailable
+from onboarding.policy import DEFAULT_FILE, Policy
 from onboarding.screening import Watchlist
 from onboarding.settings import Settings
 
+REVIEWERS = "ann@reviewers.example, sue@reviewers.example"
+UNDONE = (["compensate"], ["escalate"])
+LISTED = {"name": "Arkady Semyonovich Voronzhev", "dob": "1961-04-03", "nationality": "RU"}
 LIST = Path(__file__).parents[1] / "examples" / "watchlist.jsonl"
 
 
 @pytest.fixture(scope="module")
 def home(open_product_house) -> Iterator[Any]:
-    with open_product_house(reviewers="ann@reviewers.example, sue@reviewers.example", watchlist=LIST) as house:
+    with open_product_house(
+        reviewers="ann@reviewers.example, sue@reviewers.example", watchlist=LIST, service_deadline_seconds=0.7
+    ) as house:
         yield house
 
 
@@ -49,20 +55,30 @@ def still(house, case_id: str) -> dict:
 
 
 def play(file: CaseFile, policy: Policy | None = None, watchlist: Watchlist | None = None):
-    player = Player(Settings(), policy or Policy.default(), watchlist or Watchlist.load(LIST))
+    player = Player(Settings(), policy or Policy.default(), Watchlist.load(LIST) if watchlist is None else watchlist)
     return difference(file, asyncio.run(player.play(file)))
 
 
-def approved(house, **changes) -> dict:
-    case = house.case(**changes)
-    assert case["status"] == "in_review", case
-    assert house.decide("ann", case, "approve").status_code == 200
-    case = still(house, case["id"])
+def second(house, case: dict) -> dict:
+    """The case after a second approval, where it takes two."""
     if case["review"] and case["review"]["stage"] == "second_review":
         assert house.decide("sue", case, "approve").status_code == 200
-        case = still(house, case["id"])
+        return still(house, case["id"])
+    return case
+
+
+def approved(house, *body, **changes) -> dict:
+    case = house.case(*body, **changes)
+    assert house.decide("ann", case, "approve").status_code == 200
+    case = second(house, still(house, case["id"]))
     assert case["status"] == "active", case
     return case
+
+
+def inform(house, case_id: str, answers: dict) -> None:
+    answer = house.backend.post(f"/v1/cases/{case_id}/information", json={"answers": answers})
+    assert answer.status_code == 200, answer.text
+    still(house, case_id)
 
 
 def test_a_replayed_case_gives_the_same_findings_byte_for_byte_and_the_same_state_at_every_step(home):
@@ -74,3 +90,173 @@ def test_a_replayed_case_gives_the_same_findings_byte_for_byte_and_the_same_stat
     assert found.identical, found.to_json()
     assert found.status == {"recorded": "active", "replayed": "active"}
     assert len(found.steps) >= 9
+
+
+def test_a_request_an_answer_and_two_readings_replay_to_the_same_end(home):
+    case = home.case(bank={})
+    asked = [{"path": "bank.iban", "text": "Which account?"}]
+    assert home.decide("ann", case, "request_information", request=asked).status_code == 200
+    still(home, case["id"])
+    inform(home, case["id"], {"bank.iban": "GB33BUKB20201555555555"})
+    found = play(recorded(home, case))
+    assert found.identical, found.to_json()
+    assert [step.replayed for step in found.steps].count(["preprocess"]) == 2
+
+
+def test_a_failed_activation_its_undoing_and_the_retry_replay_as_they_went(home):
+    case = home.case(trading_name="Kite [svc2:fail:1]")
+    assert home.decide("ann", case, "approve").status_code == 200
+    case = second(home, still(home, case["id"]))
+    assert case["review"]["stage"] == "activation"
+    assert home.decide("ann", case, "retry").status_code == 200
+    assert still(home, case["id"])["status"] == "active"
+    found = play(recorded(home, case))
+    assert found.identical, found.to_json()
+    assert [step.replayed for step in found.steps if step.replayed in UNDONE] == list(UNDONE)
+    assert found.status["replayed"] == "active"
+
+
+def test_a_service_that_was_down_is_down_in_the_replay_and_comes_back_when_it_did(home):
+    case = home.case(trading_name="Kite [svc1:503:3]")
+    assert home.decide("ann", case, "approve").status_code == 200
+    second(home, still(home, case["id"]))
+    ends = time.monotonic() + 20
+    while still(home, case["id"])["status"] != "active" and time.monotonic() < ends:
+        home.clock.by += timedelta(seconds=20)
+        time.sleep(0.3)
+    found = play(recorded(home, case))
+    assert ["pause"] in [step.replayed for step in found.steps]
+    assert found.identical, found.to_json()
+    assert found.status == {"recorded": "active", "replayed": "active"}
+
+
+def test_the_day_counts_as_it_did_then_however_much_later_it_is_replayed(home):
+    young = home.application()
+    young["persons"][0]["dob"] = (datetime.now(UTC) - timedelta(days=17 * 365)).date().isoformat()
+    file = recorded(home, still(home, home.case(young)["id"]))
+    assert any(name.startswith("PERSON_UNDER_18") for name in play(file).findings["replayed"])
+    basis = file.shown()[0]["basis"]
+    aged = (datetime.now(UTC) + timedelta(days=900)).date().isoformat()
+    older = file.with_(
+        reviews=[row | {"shown": row["shown"] | {"basis": basis | {"as_of": aged}}} for row in file.reviews]
+    )
+    assert not any(name.startswith("PERSON_UNDER_18") for name in play(older).findings["replayed"])
+
+
+def test_an_earlier_case_counts_as_it_was_although_it_changed_since(home):
+    first = home.case()
+    body = home.application(bank=home.get(first["id"])["application"]["bank"])
+    second = home.case(body)
+    codes = [item["code"] for item in second["findings"]]
+    assert "RELATED_MERCHANT_SHARED_BANK" in codes
+    inform(home, first["id"], {"bank.iban": "GB29NWBK60161331926819"})
+    file = recorded(home, second)
+    assert play(file).identical
+    gone = play(file.with_(priors=[row | {"application": None} for row in file.priors]))
+    assert gone.missing
+    assert first["id"] in gone.missing
+    assert not gone.identical
+
+
+def test_a_list_that_is_gone_is_answered_from_what_it_answered_then(home):
+    body = home.application()
+    body["persons"][0] |= LISTED
+    file = recorded(home, home.case(body))
+    assert any("SANCTIONS" in name for name in play(file).findings["recorded"])
+    assert play(file, watchlist=Watchlist.empty()).identical
+    renamed = substituted(file, [("persons[0].name", "Somebody Else")])
+    assert play(renamed).missing is None
+    assert "was not looked up" in str(play(renamed, watchlist=Watchlist.empty()).missing)
+
+
+def test_another_policy_shows_what_it_changes_step_by_step_and_where_first(home, tmp_path):
+    file = recorded(home, approved(home))
+    text = DEFAULT_FILE.read_text()
+    strict = tmp_path / "strict.toml"
+    strict.write_text(text.replace("countries = [", 'countries = ["GB", ', 1))
+    found = play(file, Policy.load(strict))
+    assert not found.identical
+    assert found.first is not None
+    assert found.first.recorded == ["validate"]
+    assert any(name.startswith("PROHIBITED_COUNTRY") for name in found.findings["appeared"])
+    assert found.recommendation == {"recorded": "approve", "replayed": "reject"}
+    assert found.waits_for == "second_review"
+    assert any(step.recorded == ["authorise"] and step.replayed == ["present_second"] for step in found.steps)
+
+
+def test_what_if_the_account_had_been_another(home):
+    case = approved(home)
+    found = play(substituted(recorded(home, case), [("bank.iban", "GB00BUKB20201555555555")]))
+    assert any(name.startswith("IBAN_CHECKSUM_FAILED") for name in found.findings["appeared"])
+    assert still(home, case["id"])["status"] == "active"
+
+
+def test_a_fork_starts_from_the_recorded_state_and_only_later_steps_run(home):
+    file = recorded(home, approved(home))
+    step = next(row["step"] for row in file.checkpoints if row["nodes"] == ["validate"])
+    same = fork(file, step, [])
+    player = Player(Settings(), Policy.default(), Watchlist.load(LIST))
+    found = difference(file, asyncio.run(player.play(file, same)), after=same.row["n"])
+    assert found.identical, found.to_json()
+    assert found.steps[0].replayed == ["postprocess"]
+    edited = fork(file, step, [("validation.missing", ["bank.account"])])
+    found = difference(file, asyncio.run(player.play(file, edited)), after=edited.row["n"])
+    assert found.recommendation == {"recorded": "approve", "replayed": "review"}
+    with pytest.raises(BadInput, match="no such place"):
+        fork(file, step, [("validation.nothing.here", 1)])
+    with pytest.raises(BadInput, match="name a value of the state"):
+        fork(file, step, [("country", "DE")])
+
+
+def test_a_fork_after_the_decision_activates_from_the_recording_again(home):
+    file = recorded(home, approved(home))
+    step = next(row["step"] for row in file.checkpoints if row["nodes"] == ["authorise"])
+    start = fork(file, step, [])
+    player = Player(Settings(), Policy.default(), Watchlist.load(LIST))
+    found = difference(file, asyncio.run(player.play(file, start)), after=start.row["n"])
+    assert found.first is None, found.first.to_json()
+    assert found.status["replayed"] == "active"
+
+
+_watched: list[str] = []
+_armed = False
+WRITES = ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "smtplib.connect", "subprocess.Popen")
+
+
+def _watch(event: str, arguments: tuple[Any, ...]) -> None:
+    if _armed and (event in WRITES or (event == "open" and arguments[1] and set("wax+") & set(str(arguments[1])))):
+        _watched.append(f"{event} {arguments!r:.200}")
+
+
+sys.addaudithook(_watch)
+
+
+def test_a_replay_opens_no_socket_writes_no_file_and_leaves_the_ledger_as_it_was(home):
+    """Seen by the interpreter itself: every connect, bind, look-up of a name and opening for writing."""
+    global _armed
+    case = approved(home)
+    file = recorded(home, case)
+    player = Player(settings_of(home), Policy.default(), Watchlist.load(LIST))
+    before = home.dump()
+    calls = home.sandbox(case["id"])
+
+    async def quietly():
+        global _armed
+        _armed = True
+        try:
+            return await player.play(file)
+        finally:
+            _armed = False
+
+    with asyncio.Runner() as runner:
+        runner.get_loop()  # a loop makes a pair of sockets of its own
+        played = runner.run(quietly())
+    assert difference(file, played).identical
+    assert [seen for seen in _watched if "onboard.db" not in seen] == []
+    assert home.dump() == before
+    assert home.sandbox(case["id"]) == calls
+
+
+def test_looking_into_the_ledger_for_a_replay_cannot_write_to_it(home):
+    with reading(settings_of(home)) as reader, pytest.raises(StorageUnavailable):
+        reader.read(lambda tx: tx.conn.exec_driver_sql("UPDATE cases SET status = 'active'"))
