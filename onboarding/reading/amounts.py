@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 from babel.core import get_global
 from pydantic import JsonValue
 
-from onboarding.reading.numbers import Quantity, quantities
+from onboarding.reading.numbers import Quantity, quantities, stated_number
 from onboarding.reading.text import clean, fold
 from onboarding.reading.vocabulary import load_words
 
@@ -120,7 +120,10 @@ def read_amount(
     if text is None:
         return None
     own = currency_in(text, country) or currency or currency_in(label, country) or currency_of_country(country)
-    found = quantities(text[:_LONGEST], three_decimals=own in THREE_DECIMALS) if not isinstance(raw, bool) else []
+    number = stated_number(raw)
+    found = [Quantity(number, 1, joined=False)] if number is not None else []
+    if not found and not isinstance(raw, bool):
+        found = quantities(text[:_LONGEST], three_decimals=own in THREE_DECIMALS)
     if not found:
         return AmountReading(text[:_LONGEST], own)
     value, why = _one_value(found)
@@ -170,12 +173,14 @@ def read_share(raw: JsonValue) -> ShareReading | None:
     text = clean(raw)
     if text is None or isinstance(raw, bool) or len(text) > _LONGEST:
         return None
+    if (number := stated_number(raw)) is not None:
+        return ShareReading(plain_number(number), 0 < number <= 1)
     folded = fold(text)
     if folded in map(fold, load_words("amounts")["half"]):
         return ShareReading(50)
-    if match := re.search(r"(?<![\d/])(\d{1,3}) ?/ ?(\d{1,7})(?![\d/])", folded):
-        if 0 < int(match[2]) and int(match[1]) <= int(match[2]):
-            return ShareReading(plain_number(Decimal(int(match[1])) * 100 / int(match[2])))
+    match = re.search(r"(?<![\d/])(\d{1,3}) ?/ ?(\d{1,7})(?![\d/])", folded)
+    if match and 0 < int(match[2]) >= int(match[1]):
+        return ShareReading(plain_number(Decimal(int(match[1])) * 100 / int(match[2])))
     found = quantities(folded, share=True)
     if found:
         value = found[0].value

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from onboarding.finding import Evidence, Finding, finding
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.result import FieldSource
-from onboarding.reading.text import scalar_text
+from onboarding.reading.text import Scalar, scalar_text
 
 RAISED_BY: Final = "rule:reading.{rule}@1"
 _CLOSE: Final = 0.25
@@ -80,9 +80,12 @@ def raw_text(raw: JsonValue) -> str:
     return scalar_text(raw)[:_LONGEST_RAW]
 
 
-def scalar_of(candidate: Candidate) -> JsonValue:
-    """The raw value, a list or object as text."""
-    return candidate.raw if not isinstance(candidate.raw, dict | list) else raw_text(candidate.raw)
+def scalar_of(candidate: Candidate) -> Scalar:
+    """The raw value, a list as text; ticks and objects are no value of a plain field."""
+    raw = candidate.raw
+    if isinstance(raw, bool | dict):
+        return None
+    return raw_text(raw) if isinstance(raw, list) else raw
 
 
 def source_of(candidate: Candidate) -> FieldSource:

@@ -20,7 +20,8 @@ _ALPHA3: Final = {
 _FILLER: Final = re.compile(
     r"\b(?:citizen(?:ship)?|national(?:ity)?|subject|staatsburger(?:in|schaft)?|staatsangehorig\w*|staatsbuerger\w*|"
     r"medborgare|medborgarskap|obywatel(?:ka|stwo)?|ciudadan[oa]|nacionalidad|nacionalidade|nationalite|nationaliteit|"
-    r"cittadin[oa]|cittadinanza|cidada[o]?|citoyen(?:ne)?|burger|staats|passport|passport holder|republic of|the|of|de|du|d')\b"
+    r"cittadin[oa]|cittadinanza|cidada[o]?|citoyen(?:ne)?|burger|staats|passport|"
+    r"passport holder|republic of|the|of|de|du|d')\b"
 )
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _CJK_ENDING: Final = re.compile(r"(?:국적|국민|사람|인|국|国籍|人|籍|国)$")

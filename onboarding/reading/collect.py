@@ -1,11 +1,11 @@
 """Labelled values → candidates: which place a label means here, and which person a person's field belongs to.
 
 Every reader of labelled input (JSON, CSV, forms, XML, markdown tables) feeds one ``Collector`` in reading order.
-Beside canonical paths it yields these, which ``assemble.py`` takes apart: ``extra`` (a value without a place of its own),
-``registration_court``, ``persons[i].given_name``, ``.family_name``, ``.second_family_name``, ``.name_prefix``, ``.type``
-(person or entity as stated), ``.parent`` (the number of the person or entity this one holds a share of, nested lists),
-``.sole_owner``, ``contact.given_name``, ``contact.family_name``, ``address.house_number``, ``.line2``, ``.city_line``,
-``ownership[k].owner|owner_type|owns|pct``.
+Beside canonical paths it yields these, which ``assemble.py`` takes apart: ``extra`` (a value without a place of its
+own), ``registration_court``, ``address.house_number``, ``.line2``, ``.suburb``, ``.city_line``, ``contact.given_name``,
+``.family_name``, ``expected_annual_volume.unit``, ``.period``, ``ownership[k].owner|owner_type|owns|pct``, and of
+persons ``given_name``, ``family_name``, ``second_family_name``, ``name_prefix``, ``type`` (person or entity as stated)
+and ``parent`` (the number of the person or entity that this one holds a share of: nested lists).
 """
 
 import re
@@ -14,18 +14,14 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from onboarding.reading.bank import find_iban, looks_like_iban
 from onboarding.reading.candidate import Candidate
-from onboarding.reading.dates import is_date_like
+from onboarding.reading.composites import by_shape, parts_of
 from onboarding.reading.labels import read_label
 from onboarding.reading.people import flag, mentions, role_kinds
 from onboarding.reading.placing import PERSON_SCOPES, Place, place
 from onboarding.reading.text import clean, scalar_text
 
 Key = str | int
-_EMAIL: Final = re.compile(r"[^\s@<>,;:()\[\]]{1,64}@[^\s@<>,;()\[\]]{1,190}")
-_URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>,;]{3,200}", re.IGNORECASE)
-_PHONE: Final = re.compile(r"\+?[\d(][\d ().\-/]{5,24}\d")
 _ROLE_OF_SCOPE: Final = {"@owner": "owner", "@director": "director", "@control": "control person", "@person": None}
 _SHORT: Final = 400
 
@@ -44,7 +40,7 @@ class Collector:
         self._before: str | None = None
 
     def add(self, path: Sequence[Key], value: JsonValue, where: str) -> None:
-        """One value under its labels. ``path`` runs from the outermost wrapper to the label; ints are list positions."""
+        """One value under its labels: ``path`` runs from the outermost wrapper to the label, ints are positions."""
         trail = tuple(key for key in path if isinstance(key, str))
         spot = place(trail)
         label = " ".join(trail[-3:])[:_SHORT]
@@ -84,7 +80,7 @@ class Collector:
             self._person(number, "ownership_pct", value, where, label)
             return
         if text and spot.scope != "@ignored" and not read_label(str(path[-1])).segments:
-            shaped = _by_shape(text)
+            shaped = by_shape(text)
             if shaped:
                 weight = 0.3 if spot.scope in PERSON_SCOPES else 0.5
                 self.emit(shaped, value, where, label, weight)
@@ -125,7 +121,7 @@ class Collector:
         if text is None:
             self.emit("extra", value, where, label)
             return
-        found = _parts_of(kind, text)
+        found = parts_of(kind, text)
         for path, raw in found:
             self.emit(path, raw, where, label, confidence * 0.9)
         if not found:
@@ -271,44 +267,3 @@ def _only_people(keys: Sequence[Key]) -> bool:
             if label.segments and not label.has(*PERSON_SCOPES, "@ownership", "pct", "@company"):
                 return False
     return True
-
-
-def _by_shape(text: str) -> str | None:
-    """The place of a value that an unknown label leaves open: only shapes that can mean one thing."""
-    if len(text) > 200:
-        return None
-    if _EMAIL.fullmatch(text):
-        return "contact.email"
-    if _URL.fullmatch(text):
-        return "website"
-    return "bank.iban" if find_iban(text) and looks_like_iban(text) else None
-
-
-def _parts_of(kind: str, text: str) -> list[tuple[str, str]]:
-    if kind == "contact":
-        return _contact_parts(text)
-    if kind == "bank":
-        account = find_iban(text)
-        if account:
-            return [("bank.iban", account)]
-        if re.fullmatch(r"\d{3,4}", text):
-            return [("bank.bank_code", text)]
-        digits = re.search(r"(?<!\w)\d[\d -]{4,30}\d(?!\w)", text)
-        return [("bank.account_number", digits[0])] if digits else []
-    if is_date_like(text):
-        return [("incorporation_date", text)]
-    return [("registration_number", text)] if any(map(str.isdigit, text)) and len(text) <= 80 else []
-
-
-def _contact_parts(text: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    rest = text[:_SHORT]
-    for path, pattern in (("contact.email", _EMAIL), ("contact.phone", _PHONE)):
-        match = pattern.search(rest)
-        if match:
-            found.append((path, match[0]))
-            rest = f"{rest[: match.start()]} {rest[match.end() :]}"
-    name = re.sub(r"\b(?:tel|phone|e-?mail|mail)\b\.?:?", " ", rest, flags=re.IGNORECASE).strip(" ,;:/|<>()-.")
-    if 2 < len(name) <= 80:
-        found.append(("contact.name", " ".join(name.split())))
-    return found

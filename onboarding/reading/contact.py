@@ -1,4 +1,4 @@
-"""Contact details (policy 4.5): phones as E.164, e-mail addresses and websites cleaned; what is invalid stays as written."""
+"""Contact details (policy 4.5): phones as E.164, e-mail and web addresses cleaned; what is invalid stays as written."""
 
 import re
 from functools import lru_cache
@@ -6,9 +6,8 @@ from typing import Final
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from pydantic import JsonValue
 
-from onboarding.reading.text import clean
+from onboarding.reading.text import Scalar, clean
 
 _LONGEST: Final = 400
 _EXTENSION: Final = re.compile(r"\s*(?:ext\.?|x|extension|durchwahl|poste|内線|내선)\s*\d{1,6}\s*$", re.IGNORECASE)
@@ -18,7 +17,7 @@ _MAIL: Final = re.compile(r"[^\s<>,;()\[\]\"]+@[^\s<>,;()\[\]\"]+")
 
 
 @lru_cache(maxsize=4096)
-def phone_number(raw: JsonValue, country: str | None = None) -> str | None:
+def phone_number(raw: Scalar, country: str | None = None) -> str | None:
     """E.164 (Italian numbers keep their 0); when it is no possible number, the digits as written. None for no value."""
     text = clean(raw)
     if text is None or isinstance(raw, bool):
@@ -53,7 +52,7 @@ def _e164(text: str, country: str | None) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def email_address(raw: JsonValue) -> str | None:
+def email_address(raw: Scalar) -> str | None:
     """The address without brackets, ``mailto:`` and display name, host in lower case; invalid: as written."""
     text = clean(raw)
     if text is None or isinstance(raw, bool):
@@ -77,18 +76,13 @@ def is_email(address: str) -> bool:
     try:
         validate_email(address, check_deliverability=False, test_environment=False)
     except (EmailNotValidError, UnicodeError, ValueError):
-        return _reserved_only(address)
+        return False
     return True
 
 
-def _reserved_only(address: str) -> bool:
-    """Reserved hosts (``.test``) are refused by default although the form is right: still refused, but never a crash."""
-    return False
-
-
 @lru_cache(maxsize=4096)
-def website_url(raw: JsonValue) -> str | None:
-    """``https://`` added to a bare host, host in lower case, no brackets, trailing slash or mark; invalid: as written."""
+def website_url(raw: Scalar) -> str | None:
+    """``https://`` added to a bare host, host in lower case, no brackets or trailing slash; invalid: as written."""
     text = clean(raw)
     if text is None or isinstance(raw, bool):
         return None

@@ -38,7 +38,8 @@ _DAY_NAME_YEAR: Final = re.compile(
     r"([^\W\d_]{3,12})[.,]?[\s\-/.]{0,3}(?:de |del |of )?'?(\d{4}|\d{2})(?!\d)"
 )
 _NAME_DAY_YEAR: Final = re.compile(
-    r"(?<![^\W\d_])([^\W\d_]{3,12})[.]?[\s\-/.]{0,3}(\d{1,2})(?:st|nd|rd|th|er|o|°)?[.]?,?[\s\-/.]{1,3}(?:de |of )?(\d{4})(?!\d)"
+    r"(?<![^\W\d_])([^\W\d_]{3,12})[.]?[\s\-/.]{0,3}(\d{1,2})(?:st|nd|rd|th|er|o|°)?[.]?,?"
+    r"[\s\-/.]{1,3}(?:de |of )?(\d{4})(?!\d)"
 )
 _YEAR_NAME_DAY: Final = re.compile(r"(?<!\d)(\d{4})[\s\-/.,]{1,3}([^\W\d_]{3,12})[.]?[\s\-/.]{1,3}(\d{1,2})(?!\d)")
 _NAME_YEAR: Final = re.compile(r"(?<![^\W\d_])([^\W\d_]{3,12})[.]?[\s\-/.,]{1,3}(?:de |of |del )?(\d{4})(?!\d)")
@@ -50,7 +51,7 @@ _LONGEST: Final = 120
 
 
 class DateReading(NamedTuple):
-    """``value`` as ``YYYY-MM-DD`` or less; ``ambiguous`` when day and month were proposed, not proven (policy 4.3 (3))."""
+    """``value`` as ``YYYY-MM-DD`` or less; ``ambiguous``: day and month were proposed, not proven (policy 4.3 (3))."""
 
     value: str
     ambiguous: bool = False

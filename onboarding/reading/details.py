@@ -54,15 +54,21 @@ def _shortened(text: str) -> str:
     )
 
 
+def _iban_of(candidate: Candidate) -> str | None:
+    return iban(scalar_of(candidate))
+
+
+def _number_of(candidate: Candidate) -> str | None:
+    return account_part(scalar_of(candidate))
+
+
 def read_bank(found: Found, draft: Draft, country: str | None) -> None:
     """The account to be paid to."""
     raw: dict[str, Candidate] = {}
     values: dict[str, str] = {}
     for part in ("iban", "account_number", "bank_code", "branch_code", "routing_number"):
-        read = iban if part == "iban" else account_part
-        chosen = choose(
-            found.get(f"bank.{part}", []), lambda c, read=read: read(scalar_of(c)), draft=draft, path=f"bank.{part}"
-        )
+        read = _iban_of if part == "iban" else _number_of
+        chosen = choose(found.get(f"bank.{part}", []), read, draft=draft, path=f"bank.{part}")
         if chosen:
             raw[part], values[part] = chosen.candidate, chosen.value
     settled = settle(values, country)

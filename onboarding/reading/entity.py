@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from onboarding.application import EntityType
 from onboarding.reading.candidate import Candidate
-from onboarding.reading.choosing import Chosen, Draft, Standing, choose, ranked
+from onboarding.reading.choosing import Chosen, Draft, Standing, choose, ranked, scalar_of
 from onboarding.reading.dates import DateReading, Order, read_date
 from onboarding.reading.identifiers import compact, registration_number, scheme_of, tax_id, vat_number
 from onboarding.reading.legal_forms import entity_type, type_of_name
@@ -25,8 +25,11 @@ _GENERIC_TYPES: Final = frozenset(
         "corporation",
         "private_company",
         "limited",
+        "firm",
+        "societe",
+        "gesellschaft",
+        "business",
     ]
-    + ["firm", "societe", "gesellschaft", "business"]
 )
 _MORE_SPECIAL: Final = frozenset(["public_company", "llc", "free_zone_establishment", "llp", "cooperative"])
 _TAX_IS_NIF: Final = frozenset(["ES", "PT"])
@@ -108,10 +111,10 @@ def read_identifiers(found: Found, draft: Draft, country: str | None) -> None:
     name = court.value if court else None
     registration = choose(
         _best_scheme(placed["registration_number"], country),
-        lambda c: registration_number(c.raw, country, name), draft=draft, path="registration_number",
+        lambda c: registration_number(scalar_of(c), country, name), draft=draft, path="registration_number",
     )  # fmt: skip
-    vat = choose(placed["vat_number"], lambda c: vat_number(c.raw, country), draft=draft, path="vat_number")
-    tax = choose(placed["tax_id"], lambda c: tax_id(c.raw, country), draft=draft, path="tax_id")
+    vat = choose(placed["vat_number"], lambda c: vat_number(scalar_of(c), country), draft=draft, path="vat_number")
+    tax = choose(placed["tax_id"], lambda c: tax_id(scalar_of(c), country), draft=draft, path="tax_id")
     for path, chosen in (("registration_number", registration), ("vat_number", vat), ("tax_id", tax)):
         if chosen:
             draft.put(path, chosen.value, chosen.candidate)

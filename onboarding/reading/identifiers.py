@@ -1,14 +1,12 @@
-"""Identifiers in the form of their country (policy 5). Form only: whether a check digit holds is validation's question."""
+"""Identifiers in the form of their country (policy 5). Whether a check digit holds is validation's question."""
 
 import re
 import unicodedata
 from functools import lru_cache
 from typing import Final
 
-from pydantic import JsonValue
-
 from onboarding.reading.labels import read_label
-from onboarding.reading.text import clean
+from onboarding.reading.text import Scalar, clean
 
 EU_VAT: Final = frozenset(
     [
@@ -32,8 +30,14 @@ EU_VAT: Final = frozenset(
         "LU",
         "LV",
         "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
     ]
-    + ["NL", "PL", "PT", "RO", "SE", "SI", "SK"]
 )
 _AS_WRITTEN_ONLY: Final = frozenset({"AE", "KW", "MT", "MX", "CA", "US", "QA", "BH", "OM", "SA", "HK"})
 _SEPARATORS: Final = re.compile(r"[\s.\-–—‐‑_/\\'’·,:;()]+")
@@ -56,8 +60,6 @@ _SCHEMES: Final = frozenset(
         "uid",
         "acn",
         "folio",
-    ]
-    + [
         "nif",
         "codice_fiscale",
         "cf_piva",
@@ -78,6 +80,9 @@ _SCHEMES: Final = frozenset(
 _COURT: Final = re.compile(
     r"^(?:amtsgericht|registergericht|ag|handelsregister(?: des| beim)?(?: amtsgerichts?)?|register court)\s+", re.I
 )
+_COURT_FILLER: Final = re.compile(
+    r"\b(?:unter|der nummer|nummer|nr|beim|im|registriert|eingetragen|mit|handelsregister\w*|amtsgericht\w*)\b\.?", re.I
+)
 _GERMAN: Final = re.compile(
     r"(HR\s?[AB]|GnR|PR|VR|GsR)\s*[-.:]?\s*(?:Nr\.?|No\.?|Nummer)?\s*[-.:]?\s*(\d[\d .]*)\s*([A-Z]{0,2})\b", re.I
 )
@@ -96,10 +101,11 @@ def scheme_of(label: str | None) -> str | None:
         return None
     found = [c for segment in read_label(label[-140:]).segments for c in segment if c in _SCHEMES]
     special = [c for c in found if c not in {"reg", "tax", "vat"}]
-    return (special or found or [None])[-1]
+    named = special or found
+    return named[-1] if named else None
 
 
-def _stated(raw: JsonValue) -> str | None:
+def _stated(raw: Scalar) -> str | None:
     """The value without the identifier's own name in front ("KvK 99000177", "NIP: 856…")."""
     text = clean(raw)
     if text is None or isinstance(raw, bool):
@@ -113,7 +119,7 @@ def _stated(raw: JsonValue) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def registration_number(raw: JsonValue, country: str | None, court: str | None = None) -> str | None:
+def registration_number(raw: Scalar, country: str | None, court: str | None = None) -> str | None:
     """The registration number in its country's form; what does not fit stays as written, blanks collapsed."""
     text = clean(raw) if country in _AS_WRITTEN_ONLY or country is None else _stated(raw)
     if text is None or isinstance(raw, bool):
@@ -180,13 +186,12 @@ def _court_name(text: str) -> str:
     before = None
     while before != words:
         before, words = words, _COURT.sub("", f"{words} ").strip()
-    words = re.sub(r"\b(?:unter|der nummer|nummer|nr|beim|im|registriert|eingetragen|mit|handelsregister\w*|amtsgericht\w*)\b\.?", " ",
-                   words, flags=re.I)  # fmt: skip
+    words = _COURT_FILLER.sub(" ", words)
     return " ".join(words.strip(" -–,./").split())
 
 
 @lru_cache(maxsize=4096)
-def vat_number(raw: JsonValue, country: str | None) -> str | None:
+def vat_number(raw: Scalar, country: str | None) -> str | None:
     """With country prefix in GB and the EU, ``CHE…MWST`` in CH, elsewhere the national form (policy 5)."""
     text = _stated(raw)
     if text is None:
@@ -209,7 +214,7 @@ def vat_number(raw: JsonValue, country: str | None) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def tax_id(raw: JsonValue, country: str | None) -> str | None:
+def tax_id(raw: Scalar, country: str | None) -> str | None:
     """Compact: letters and digits in upper case, a country prefix removed where the national form has none."""
     text = _stated(raw)
     if text is None:
@@ -221,7 +226,7 @@ def tax_id(raw: JsonValue, country: str | None) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def person_number(raw: JsonValue) -> str | None:
+def person_number(raw: Scalar) -> str | None:
     """A national id or passport number, compact; None for no value."""
     text = _stated(raw)
     return compact(text) or None if text is not None else None

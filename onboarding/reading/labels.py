@@ -16,24 +16,13 @@ _LONGEST_WORD: Final = 60
 _CAMEL: Final = re.compile(r"(?<=[a-zà-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 _TOKEN: Final = re.compile(r"[^\W\d_]+|\d+|%")
 _ASIDE: Final = re.compile(r"[(\[（【][^()\[\]（）【】]*[)\]）】]")
-_STOP: Final = frozenset(
-    "a an the of for your our my this that is are was were what which who please enter give state provide us in on at to "
-    "and or by as per with from full if any all each new main primary official current own it its their his her do does "
-    "you we company's how much many when where der die das des den dem ein eine einer eines von vom zu zum zur im am bei "
-    "und oder ihr ihre ihrer ihres unser unsere welche wie was le la les l un une du de des d et ou votre vos notre nos "
-    "au aux en sur quel quelle het een van uw onze en of voor op met is wat o os as do da dos das e em no na nos nas um "
-    "uma seu sua seus qual y del el los las su sus por para con una cual il lo gli i della dello del dei delle degli di "
-    "e ed un uno per con su vostro vostra quale w z na do od i oraz lub pan pani jest jaki jaka ert er och av för på om "
-    "din ditt er era vad är till の は を に が と ご お 이 가 의 을 를 은 는 및 と・ s nr1 details detail info data angaben"
-    " information field answer input section given stated eur usd gbp chf sek pln jpy krw brl inr aud cad sgd zar aed kwd mxn"
-    " nok dkk czk huf in% dd mm yyyy yy iso alpha2".split()
-)
-_SMALL: Final = frozenset("de du des del della dello di da do das dos van of the von der el la le y e et en".split())
+_STOP: Final = frozenset(load_words("label_marks")["stop"])
+_SMALL: Final = frozenset(load_words("label_marks")["small"])
 _LINKS: Final = ("s", "es", "n", "en", "e")
 
 
 class Label(NamedTuple):
-    """What a label says: its ``segments`` (each with the concepts it may mean, most usual first), the number ``nth`` in it
+    """What a label says: its ``segments`` (each with the concepts it may mean, most usual first), its number ``nth``
     (``ubo2_dob`` → 2), how many words stayed ``unknown``, and the ``words`` as split."""
 
     segments: tuple[tuple[str, ...], ...]

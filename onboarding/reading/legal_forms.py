@@ -10,24 +10,9 @@ from onboarding.reading.vocabulary import load_words
 
 _WORD: Final = re.compile(r"[^\W_]+(?:[-'/][^\W_]+)*|&|\(c\)\(3\)")
 _LONGEST_FORM: Final = 7
-_NOT_IN_NAMES: Final = frozenset(
-    "company limited private individual publ society club association foundation trust charity firm se ss ei ac ua ev eg og "
-    "as cb ca ck cv ek ef kb hb kk sal lc scp gp ets eni societe proprietorship trustee enskild freelance freelancer "
-    "artisan public listed notowana coop spc persona cic sca aps psa npo ong ef corporation partnership cooperative verein "
-    "association conseil cpt incorporated 個人 개인 組合 법인".split()
-)
-_IN_NAMES_LAST: Final = frozenset(
-    "limited company incorporated corporation trust foundation as ev eg og ek cv kb hb ac se ei cooperative partnership cb ss "
-    "charity association publ sal coop sca aps cic".split()
-)
-_ENTITY_WORDS: Final = frozenset(
-    "holding holdings beteiligungs beteiligung beteiligungen beteiligungsgesellschaft group groep gruppe gruppo groupe grupo "
-    "invest investment investments investissement investimenti inversiones investimentos inwestycje ventures capital fund "
-    "funds fonds fondo fundo fundusz fond trust nominee nominees stiftung foundation fondation fundacja stichting fundación "
-    "fundación fundacion fundacao fondazione stiftelse stiftelsen partners partnership company corporation verwaltungs "
-    "vermogensverwaltung verwaltung international enterprises estate bank ventures administratiekantoor trustees pension "
-    "beheer participaties participations partecipazioni participacoes participaciones".split()
-)
+_NOT_IN_NAMES: Final = frozenset(load_words("entity_words")["not_in_names"])
+_IN_NAMES_LAST: Final = frozenset(load_words("entity_words")["last_only"])
+_ENTITY_WORDS: Final = frozenset(load_words("entity_words")["entity"])
 _ENTITY_CJK: Final = (
     "会社",
     "法人",
@@ -146,7 +131,7 @@ def _rank(kind: EntityType) -> int:
 def _may_stand_in_name(phrase: str, start: int, size: int, count: int) -> bool:
     last = start + size == count
     if phrase in _NOT_IN_NAMES or len(phrase) <= 2:
-        return last and start > 0 and (phrase in _IN_NAMES_LAST or len(phrase) == 2 and phrase not in _NOT_IN_NAMES)
+        return last and start > 0 and (phrase in _IN_NAMES_LAST or (len(phrase) == 2 and phrase not in _NOT_IN_NAMES))
     return (
         start > 0
         or size > 1
@@ -183,10 +168,7 @@ def without_form(name: str) -> str:
     return " ".join(words)
 
 
-_WEAK_FORMS: Final = frozenset(
-    "company corporation trust foundation club society association charity firm partnership cooperative coop incorporated as "
-    "ac cic ets aps se sa".split()
-)
+_WEAK_FORMS: Final = frozenset(load_words("entity_words")["weak"])
 
 
 @lru_cache(maxsize=4096)

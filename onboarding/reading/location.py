@@ -1,6 +1,7 @@
 """The registered address (policy 4.2, 4.7): its own fields first, then what one line holds."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from onboarding.reading.addresses import city, postal_code, region, street, take_apart
@@ -25,28 +26,22 @@ def read_address(found: Found, draft: Draft, country: str | None) -> None:
     if suburb and "city" not in raw:
         raw["city"] = (suburb.value, suburb.candidate)
         suburb = None
-    more = [
-        c.value
-        for part in ("line2",)
-        for s in found.get(f"address.{part}", [])[:4]
-        if (c := choose([s], lambda c: clean(scalar_of(c))))
-    ]
+    more = [line for s in found.get("address.line2", [])[:4] if (line := clean(scalar_of(s.candidate)))]
     more += [suburb.value] if suburb else []
     if country == "SG" and "city" not in raw and "line1" in raw:
         raw["city"] = ("Singapore", raw["line1"][1])
     if "line1" in raw:
         raw["line1"] = (_without_name(raw["line1"][0], draft), raw["line1"][1])
+    more_text = ", ".join(dict.fromkeys(more)) or None
+    readers: dict[str, Callable[[str], str | None]] = {
+        "line1": lambda text: street(text, number=number.value if number else None, more=more_text),
+        "city": city,
+        "region": lambda text: region(text, country),
+        "postal_code": lambda text: postal_code(text, country),
+        "country": country_code,
+    }
     for part, (text, candidate) in raw.items():
-        value = {
-            "line1": lambda t: street(
-                t, number=number.value if number else None, more=", ".join(dict.fromkeys(more)) or None
-            ),
-            "city": city,
-            "region": lambda t: region(t, country),
-            "postal_code": lambda t: postal_code(t, country),
-            "country": country_code,
-        }[part](text)
-        draft.put(f"address.{part}", value, candidate)
+        draft.put(f"address.{part}", readers[part](text), candidate)
     if "line1" not in raw and (number or more):
         for standing in [*found.get("address.house_number", []), *found.get("address.line2", [])]:
             draft.keep(standing.candidate)

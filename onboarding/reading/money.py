@@ -35,7 +35,7 @@ def read_money(found: Found, draft: Draft, country: str | None) -> None:
 
 
 class _Reader:
-    """Reads the candidates of one amount with what is stated beside them: currency, unit ("mkr"), period ("monthly")."""
+    """Reads the candidates of one amount with what stands beside them: currency, unit ("mkr"), period ("monthly")."""
 
     def __init__(
         self, path: str, country: str | None, currency: str | None, unit: str | None, period: str | None

@@ -1,4 +1,4 @@
-"""Names of people (policy 4.2): "FAMILY, Given" turned round, titles and readings in brackets dropped, else as written."""
+"""Names of people (policy 4.2): "FAMILY, Given" turned round, titles and readings dropped, else as written."""
 
 import re
 from typing import Final
@@ -6,16 +6,12 @@ from typing import Final
 from pydantic import JsonValue
 
 from onboarding.reading.text import clean, fold, title_case
+from onboarding.reading.vocabulary import load_words
 
 _LONGEST: Final = 300
-_TITLES: Final = frozenset(
-    "mr mrs ms miss mx dr prof sir dame madam herr frau hr fr doktor professor ing dipl mag m mme mlle monsieur madame "
-    "mademoiselle maitre me dhr mevr mw mevrouw meneer drs ir senhor senhora sr sra srta don dona dna d da eng senor senora "
-    "sig sigra signor signora signore dott dottssa dottoressa dottore avv arch rag geom pan pani mgr inz dyr herrn".split()
-)
-_ALWAYS: Final = frozenset(
-    "mr mrs ms mx dr prof herr frau mme mlle dhr mevr sig sigra dott dottssa pan pani mgr inz herrn".split()
-)
+_TITLES: Final = frozenset(load_words("titles")["title"])
+_ALWAYS: Final = frozenset(load_words("titles")["always"])
+_SPELLED: Final = frozenset(load_words("titles")["spelled"])
 _HONORIFICS: Final = re.compile(r"(?<=\S)\s?(?:様|殿|さん|氏|님|씨)$")
 _ASIDE: Final = re.compile(r"\s*[(\[（【][^()\[\]（）【】]*[)\]）】]\s*")
 _DEGREES: Final = re.compile(
@@ -46,7 +42,7 @@ def family_name(text: str) -> str:
 def joined_name(
     given: str | None, family: str | None, *, prefix: str | None = None, second: str | None = None
 ) -> str | None:
-    """Separate parts as "Given Family" (policy 4.2), a Dutch prefix before and a second surname after the family name."""
+    """Separate parts as "Given Family" (policy 4.2), a prefix before and a second surname after the family name."""
     parts = [
         person_name(given) if given else None,
         clean(prefix),
@@ -69,6 +65,4 @@ def _without_titles(text: str) -> str:
 
 def _spelled(word: str, words: list[str]) -> bool:
     """Titles without a dot that are no given names: dropped when a name of two words still follows."""
-    known = {"mr", "mrs", "ms", "dr", "prof", "herr", "frau", "monsieur", "madame", "mevrouw", "senhor", "senhora", "signor",
-             "signora", "señor", "señora", "herrn"}  # fmt: skip
-    return word.lower().rstrip(".") in known and len(words) > 1
+    return word.lower().rstrip(".") in _SPELLED and len(words) > 1

@@ -10,6 +10,7 @@ from onboarding.reading.vocabulary import load_words
 
 _NUMBER: Final = re.compile(r"\d(?:[\d.,'_]*\d)?(?: \d{2,3}(?!\d)(?:[.,]\d+)*)*")
 _EXPONENT: Final = re.compile(r"[+-]?\d+(?:\.\d+)?e[+-]?\d{1,3}")
+_LARGEST: Final = 10**30
 _CJK_UNITS: Final = {
     "千": 10**3,
     "천": 10**3,
@@ -30,6 +31,14 @@ class Quantity(NamedTuple):
     value: Decimal
     multiplier: int
     joined: bool
+
+
+def stated_number(raw: object) -> Decimal | None:
+    """A JSON number is its value, whatever its digits look like as text."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or abs(raw) > _LARGEST:
+        return None
+    value = Decimal(str(raw))
+    return value if value.is_finite() else None
 
 
 def quantities(text: str, *, three_decimals: bool = False, share: bool = False) -> list[Quantity]:

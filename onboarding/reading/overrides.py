@@ -34,25 +34,31 @@ PLAIN: Final = frozenset(
         "registration_number",
         "vat_number",
         "tax_id",
-    ]
-    + [
         "incorporation_date",
         "website",
         "mcc",
         "business_description",
         "transactions_per_month",
         "expected_annual_volume",
-    ]
-    + [
         "avg_ticket",
         "expected_annual_volume.currency",
         "avg_ticket.currency",
         "contact.name",
         "contact.email",
         "contact.phone",
+        "address",
+        "address.line1",
+        "address.city",
+        "address.region",
+        "address.postal_code",
+        "address.country",
+        "bank.iban",
+        "bank.account_number",
+        "bank.bank_code",
+        "bank.branch_code",
+        "bank.routing_number",
+        "bank.holder",
     ]
-    + ["address", "address.line1", "address.city", "address.region", "address.postal_code", "address.country"]
-    + ["bank.iban", "bank.account_number", "bank.bank_code", "bank.branch_code", "bank.routing_number", "bank.holder"]
 )
 
 

@@ -17,7 +17,8 @@ _LONGEST: Final = 2000
 _SEPARATORS: Final = re.compile(r"[,;/|+&\n]|\band\b|\bund\b|\bet\b|\ben\b|\be\b|\by\b|\bi\b|\boch\b|・|、|및|·")
 _SHARE: Final = re.compile(r"\d{1,3}(?:[.,]\d{1,6})? ?(?:%|percent|prozent|procent|pour cent|por ciento|per cento)")
 _BORN: Final = re.compile(
-    r"\b(?:born(?: on)?|dob:?|d\.o\.b\.?|geb(?:oren)?\.?(?: am| op)?|née?(?:\(e\))?(?: le)?|nascid[oa](?: em)?|nacid[oa](?: el)?|"
+    r"\b(?:born(?: on)?|dob:?|d\.o\.b\.?|geb(?:oren)?\.?(?: am| op)?|née?(?:\(e\))?(?: le)?|nascid[oa](?: em)?|"
+    r"nacid[oa](?: el)?|"
     r"nat[oa](?: il)?|ur\.|urodzon[ya](?: dnia)?|född(?: den)?|date of birth:?)(?![^\W\d_])\s*",
     re.IGNORECASE,
 )
@@ -128,10 +129,10 @@ def _outside_brackets(text: str) -> list[str]:
     """Split at commas and "and" that are not inside brackets."""
     parts, depth, start = [], 0, 0
     for match in re.finditer(r"[(\[（]|[)\]）]|, | (?:and|und|et|en|y|och|&) |、", text):
-        token = match[0]
-        if token in "([（":
+        mark = match[0]
+        if mark in "([（":
             depth += 1
-        elif token in ")]）":
+        elif mark in ")]）":
             depth = max(0, depth - 1)
         elif depth == 0:
             parts.append(text[start : match.start()])

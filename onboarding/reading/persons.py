@@ -11,7 +11,7 @@ from onboarding.application import OwnershipLink, Role
 from onboarding.ownership import effective_shares
 from onboarding.reading.amounts import ShareReading, plain_number, read_share
 from onboarding.reading.candidate import Candidate
-from onboarding.reading.choosing import Draft, Standing
+from onboarding.reading.choosing import Draft, Standing, scalar_of
 from onboarding.reading.codes import country_code
 from onboarding.reading.dates import DateReading, Order, read_date
 from onboarding.reading.identifiers import person_number
@@ -30,7 +30,8 @@ _ENTITY_TYPE: Final = re.compile(
     r"spolk|osoba prawna|bolag|foretag|trust|fund|holding|法人|会社|법인|회사|business|moral|giuridica|juridica"
 )
 _PERSON_TYPE: Final = re.compile(
-    r"natural|individual|person(?!a (?:jur|mor|giu))|naturlich|physi|fisica|fizyczna|fysisk|natuurlijk|個人|自然人|개인|자연인|human"
+    r"natural|individual|person(?!a (?:jur|mor|giu))|naturlich|physi|fisica|fizyczna|fysisk|natuurlijk|"
+    r"個人|自然人|개인|자연인|human"
 )
 
 
@@ -180,7 +181,7 @@ def stated_links(found: Iterable[Standing], company: str | None) -> list[Ownersh
 
 
 def nested_links(groups: dict[tuple[str, int], Somebody], company: str | None) -> list[OwnershipLink]:
-    """Links that a list of owners implies once an entity is among them: who is listed inside an owner owns that owner."""
+    """Links that a list of owners implies once an entity is among them; who is listed inside one owns that one."""
     if not any(s.entity for s in groups.values()):
         return []
     links: list[OwnershipLink] = []
@@ -247,6 +248,6 @@ def settle_details(people: list[Somebody], *, country: str | None, order: Order 
 def number_of(somebody: Somebody, name: str) -> tuple[str, Candidate] | None:
     """A national id or passport number of the person, with the candidate it came from."""
     for candidate in somebody.fields.get(name, []):
-        if value := person_number(candidate.raw):
+        if value := person_number(scalar_of(candidate)):
             return value, candidate
     return None

@@ -7,40 +7,12 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from onboarding.reading.labels import Label, read_label
+from onboarding.reading.paths import ADDRESS, BANK, PERSON, PERSON_SCOPES, path_of
 
-PERSON_SCOPES: Final = ("@owner", "@director", "@control", "@person")
 _SCOPE_ORDER: Final = (
     *PERSON_SCOPES, "@contact", "@bank", "@other_address", "@home", "@address", "@birth", "@ticket", "@volume",
     "@registration", "@tax", "@ownership",
 )  # fmt: skip
-_REGISTRATION: Final = frozenset(
-    ["reg", "siren", "siret", "kvk", "cnpj", "cin", "uen", "cro", "cipc", "jpcn", "brn", "krs", "regon", "orgnr", "uid", "acn", "folio", "nif", "codice_fiscale", "cf_piva"]
-)
-_TAX: Final = frozenset(["tax", "ein", "utr", "nip", "pan", "abn", "bn", "rfc"])
-_VAT: Final = frozenset(["vat", "gstin", "bnrt"])
-_ADDRESS: Final = frozenset(["suburb", "line1", "line2", "house_number", "city", "region", "postal_code", "city_line"])
-_BANK: Final = frozenset(["iban", "account_number", "clabe", "bank_code", "branch_code", "routing_number", "holder"])
-_PERSON: Final = frozenset(
-    ["first_name", "middle_name", "last_name", "second_surname", "first_surname", "prefix", "dob", "nationality", "pct", "roles", "national_id", "passport_number", "person_type", "owns", "salutation", "cjk_given", "sole_owner"]
-)
-_PERSON_ONLY: Final = _PERSON - {"salutation", "roles", "prefix", "person_type", "owns", "pct", "sole_owner"}
-_KEPT: Final = frozenset(
-    ["other", "fax", "lei", "duns", "rea", "corp_reg_kr", "bic", "account_type", "bank_name", "birth_place", "salutation", "person_kana", "suffix", "court", "state_of_formation"]
-)
-_COMPANY_PLACES: Final = {
-    "legal_name": "legal_name", "legal_name_kana": "legal_name_kana", "trading_name": "trading_name",
-    "entity_type": "entity_type", "incorporation_date": "incorporation_date", "country": "country", "website": "website",
-    "mcc": "mcc", "business_description": "business_description", "volume": "expected_annual_volume",
-    "ticket": "avg_ticket", "tx": "transactions_per_month", "currency": "expected_annual_volume.currency",
-    "email": "contact.email", "pec": "contact.email", "phone": "contact.phone", "court": "registration_court",
-}  # fmt: skip
-_PERSON_NAMES: Final = {
-    "~name": "name", "legal_name": "name", "first_name": "given_name", "middle_name": "middle_name",
-    "last_name": "family_name", "first_surname": "family_name", "second_surname": "second_family_name",
-    "prefix": "name_prefix", "cjk_given": "given_name", "roles": "roles", "~title": "roles", "pct": "ownership_pct",
-    "~id": "national_id", "person_type": "type", "entity_type": "type", "~type": "type", "sole_owner": "sole_owner",
-    "tax": "national_id", "nif": "national_id", "codice_fiscale": "national_id", "pan": "national_id", "nip": "national_id",
-}  # fmt: skip
 
 
 _WRAPPER_SCOPES: Final = {
@@ -48,6 +20,9 @@ _WRAPPER_SCOPES: Final = {
     "reg": "@registration", "incorporation_date": "@registration", "tax": "@tax", "vat": "@tax", "dob": "@birth",
     "line1": "@address", "city_line": "@address", "pct": "@ownership", "owns": "@ownership",
 }  # fmt: skip
+
+
+__all__ = ["PERSON_SCOPES", "Place", "place"]
 
 
 class Place(NamedTuple):
@@ -79,7 +54,7 @@ def place(trail: tuple[str, ...]) -> Place:
     concept = _concept(leaf, wrappers, scope)
     if concept is None:
         return Place(None, scope, nth)
-    path, certainty = _path(concept, scope, leaf, wrappers)
+    path, certainty = path_of(concept, scope)
     if leaf.unknown:
         certainty *= 0.8
     return Place(path, scope, nth, round(confidence * certainty, 3), concept.lstrip("@~"))
@@ -144,13 +119,13 @@ def _field_of(segment: tuple[str, ...], scope: str | None) -> str | None:
     if not fields:
         return None
     if scope in PERSON_SCOPES:
-        preferred = [f for f in fields if f in _PERSON or f in {"email", "phone"}]
+        preferred = [f for f in fields if f in PERSON or f in {"email", "phone"}]
     elif scope == "@bank":
-        preferred = [f for f in fields if f in _BANK]
+        preferred = [f for f in fields if f in BANK]
     elif scope in {"@address", "@home"}:
-        preferred = [f for f in fields if f in _ADDRESS or f == "country"]
+        preferred = [f for f in fields if f in ADDRESS or f == "country"]
     else:
-        preferred = [f for f in fields if f not in _PERSON]
+        preferred = [f for f in fields if f not in PERSON]
     return (preferred or fields)[0]
 
 
@@ -189,7 +164,7 @@ def _strongest(fields: list[str], scope: str | None) -> str:
     weak = {"currency", "country", "legal_name", "last_name", "first_name"}
     strong = [f for f in fields if f not in weak] or fields
     if scope in PERSON_SCOPES:
-        strong = [f for f in strong if f in _PERSON] or strong
+        strong = [f for f in strong if f in PERSON] or strong
     return strong[-1] if len(strong) == 1 or strong[0] in {"pct", "roles"} else strong[0]
 
 
@@ -220,87 +195,3 @@ def _inherited(parent: Label | None) -> str | None:
         return None
     fields = [c for segment in parent.segments for c in segment if c[0] not in "@~"]
     return fields[0] if len(parent.segments) == 1 and fields else None
-
-
-def _path(concept: str, scope: str | None, leaf: Label, wrappers: list[Label]) -> tuple[str | None, float]:
-    if scope in PERSON_SCOPES:
-        return _person_path(concept)
-    if concept in PERSON_SCOPES:
-        return "persons[].phrase", 1.0
-    if concept in {"first_name", "last_name", "middle_name", "cjk_given", "first_surname", "second_surname"}:
-        part = _PERSON_NAMES[concept]
-        return (f"contact.{part}" if scope == "@contact" else f"persons[].{part}"), 1.0
-    if concept in _PERSON_ONLY and scope not in {"@contact", "@bank", "@home"}:
-        return _person_path(concept)
-    if concept in {"pct", "roles"} and scope is None:
-        return _person_path(concept)[0], 0.9
-    if scope == "@ownership" and concept in {"pct", "owns", "person_type", "roles"}:
-        return _person_path(concept)
-    if concept.startswith("@"):
-        return _scope_as_field(concept), 1.0
-    if concept.startswith("~"):
-        return _generic_path(concept, scope), 1.0
-    return _field_path(concept, scope)
-
-
-def _person_path(concept: str) -> tuple[str | None, float]:
-    if concept in {"email", "phone"}:
-        return f"contact.{concept}", 0.4
-    if concept in PERSON_SCOPES:
-        return "persons[].phrase", 1.0
-    if concept in _PERSON_NAMES:
-        return f"persons[].{_PERSON_NAMES[concept]}", 1.0
-    if concept in _PERSON and concept not in _KEPT:
-        return f"persons[].{concept}", 1.0
-    return None, 1.0
-
-
-def _scope_as_field(concept: str) -> str | None:
-    return {
-        "@contact": "contact", "@bank": "bank", "@address": "address", "@other_address": "address",
-        "@company": "legal_name", "@registration": "registration", "@tax": "tax_id", "@volume": "expected_annual_volume",
-        "@ticket": "avg_ticket", "@birth": "persons[].dob", "@ownership": "persons[].phrase",
-    }.get(concept)  # fmt: skip
-
-
-def _generic_path(concept: str, scope: str | None) -> str | None:
-    places = {
-        (None, "~name"): "legal_name", (None, "~type"): "entity_type", (None, "~registered"): "incorporation_date",
-        ("@contact", "~name"): "contact.name", ("@contact", "~number"): "contact.phone",
-        ("@bank", "~number"): "bank.account_number", ("@bank", "~code"): "bank.bank_code",
-        ("@address", "~code"): "address.postal_code", ("@address", "~number"): "address.house_number",
-        ("@registration", "~number"): "registration_number", ("@registration", "~id"): "registration_number",
-        ("@registration", "~date"): "incorporation_date", ("@registration", "~code"): "registration_number",
-        ("@tax", "~number"): "tax_id", ("@tax", "~id"): "tax_id", ("@birth", "~date"): "persons[].dob",
-        ("@ownership", "~name"): "persons[].name", ("@ownership", "~amount"): "persons[].ownership_pct",
-        ("@ownership", "~type"): "persons[].type",
-    }  # fmt: skip
-    return places.get((scope, concept))
-
-
-def _field_path(concept: str, scope: str | None) -> tuple[str | None, float]:
-    if scope == "@home":
-        return None, 1.0
-    if scope == "@bank" and concept not in _BANK:
-        bank = {"legal_name": "bank.holder", "nif": None}.get(concept) if concept in {"legal_name"} else None
-        return bank, 0.9
-    if scope == "@contact" and concept in {"legal_name", "roles", "country", "trading_name"}:
-        return None, 1.0
-    if scope == "@registration" and concept == "city":
-        return "registration_court", 1.0
-    if scope == "@address" and concept == "country":
-        return "address.country", 1.0
-    if scope == "@ticket" and concept in {"currency", "unit"}:
-        return f"avg_ticket.{concept}", 1.0
-    if concept in {"unit", "period"}:
-        return (f"expected_annual_volume.{concept}" if scope == "@volume" else None), 1.0
-    if concept == "pec":
-        return "contact.email", 0.8
-    for group, path in ((_REGISTRATION, "registration_number"), (_TAX, "tax_id"), (_VAT, "vat_number")):
-        if concept in group:
-            return path, 1.0
-    if concept in _ADDRESS:
-        return f"address.{concept}", 1.0
-    if concept in _BANK:
-        return f"bank.{'account_number' if concept == 'clabe' else concept}", 1.0
-    return _COMPANY_PLACES.get(concept), 1.0

@@ -20,6 +20,7 @@ from onboarding.submission import Part, Submission
 _MOST_TEXT: int = 200_000
 _MOST_STRINGS: int = 5_000
 _SHORTEST_LETTER: int = 60
+_LONGEST_LETTER: int = 20_000
 
 
 def read(submission: Submission, *, as_of: datetime.date) -> Reading:
@@ -68,8 +69,8 @@ def _letters_inside(candidates: list[Candidate], source: str, as_of: datetime.da
         inner.model_copy(
             update={"where": f"{text.where}, {inner.where}" if inner.where else text.where, "confidence": 0.7}
         )
-        for text in texts[:5]
-        for inner in read_text(str(text.raw), source=source, as_of=as_of)
+        for text in texts[:3]
+        for inner in read_text(str(text.raw)[:_LONGEST_LETTER], source=source, as_of=as_of)
     ]
 
 

@@ -85,7 +85,7 @@ def _raise(draft: Draft, swapped: list[tuple[str, str]]) -> None:
 
 def _exchange(draft: Draft, first: str, second: str) -> None:
     for store in (draft.values, draft.sources):
-        values: dict[str, Any] = store  # type: ignore[assignment]
+        values: dict[str, Any] = store
         a, b = values.pop(first, None), values.pop(second, None)
         if b is not None:
             values[first] = b

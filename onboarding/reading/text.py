@@ -20,6 +20,10 @@ _ONLY_MARKS: Final = re.compile(r"[\s.\-–—_/?*:,;|\u3000]*")
 _LATIN_END: Final = 0x24F
 
 
+Scalar = str | int | float | None
+"""A value as it stands in a cell: what can be looked up in a cache, never a list or an object."""
+
+
 def clean(value: JsonValue) -> str | None:
     """The text of a scalar: NFKC, no format characters, straight apostrophes, single blanks, trimmed.
 
