@@ -8,7 +8,7 @@ import pytest
 from harness.modelling import Kept, acceptance, onboard, playing, run_set, submission
 
 from onboarding.finding import CATALOGUE
-from tools.scripted_answers import MALFORMED, SCRIPTS, good, step_of
+from tools.scripted_answers import MALFORMED, SCRIPTS, good, lazy, step_of
 from tools.scripted_model import TROUBLES
 
 RANK = {"approve": 0, "review": 1, "reject": 2}
@@ -69,6 +69,40 @@ async def test_no_failure_of_a_model_weakens_anything_and_every_one_is_told(scri
 def test_there_are_twenty_ways_to_be_malformed():
     request = {"response_format": {"json_schema": {"name": "read_application"}}, "messages": []}
     assert len({change(good(request)) for change in MALFORMED}) == len(MALFORMED) == 20
+
+
+@pytest.mark.parametrize("broken", ["read_application", "investigate", "write_up"])
+async def test_each_step_that_gets_no_answer_keeps_an_honest_merchant_from_being_approved(broken):
+    def answer(request):
+        return "no" if step_of(request) == broken else lazy(request)
+
+    with playing(answer, seconds=20, attempt_seconds=5) as (model, _):
+        found = await run_set(model, lambda item: item["id"] == "app-07")
+    failed = [item for outcome in found.values() for item in [*outcome.checked.findings, *outcome.judged.findings]]
+    assert [(item.code, item.raised_by) for item in failed] == [("MODEL_FAILED", f"model:{broken}@1")]
+    assert "not JSON" in failed[0].evidence[0].detail
+    assert {outcome.action for outcome in found.values()} == {"review"}
+
+
+async def test_an_owner_whom_only_the_model_saw_resolves_nothing():
+    merchant = next(item for item in acceptance() if item["id"] == "app-01")["payload"]
+    persons = [{**person, "ownership_pct": 30} for person in merchant["persons"]]
+    note = "Otto Nebel holds the other 40 percent, a friend of the house"
+    given = submission({**merchant, "persons": persons, "note": note}, "json")
+
+    def answer(request):
+        if step_of(request) != "read_application":
+            return lazy(request)
+        fields = [("persons[5].name", "Otto Nebel"), ("persons[5].ownership_pct", "40 percent")]
+        return json.dumps({"fields": [{"path": p, "value": v, "quote": note} for p, v in fields], "suspicious": []})
+
+    alone = await onboard(given, None)
+    with playing(answer, seconds=20, attempt_seconds=5) as (model, _):
+        together = await onboard(given, model)
+    assert "UBO_NOT_RESOLVED" in alone.codes
+    assert any(person.name == "Otto Nebel" for person in together.reading.application.persons)
+    assert "persons.owners" in alone.checked.missing
+    assert_never_weaker(alone, together)
 
 
 async def test_a_working_model_leaves_an_honest_merchant_approved():

@@ -261,6 +261,30 @@ def test_a_model_cannot_raise_what_only_code_can_know(code):
     assert parse(json.dumps({"look_up": [], "findings": [raised], "done": True}), Turn).done
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"look_up": [], "findings": [], "done": false, "done": true}', "a key occurs twice"),
+        ('{"look_up": [], "findings": [], "done": NaN}', "NaN is no JSON number"),
+        ('{"look_up": [], "findings": [], "done": -Infinity}', "Infinity is no JSON number"),
+        ('{"look_up": [], "findings": [], "done": true} ok?', "not JSON: Extra data"),
+        ('{"look_up": [], "findings": [], "done": true', "not JSON"),
+        ('{"look_up": [], "findings": [], "done": "true"}', "done: Input should be a valid boolean"),
+        ('{"look_up": [], "findings": [], "done": 1}', "done: Input should be a valid boolean"),
+        ('{"look_up": [], "findings": []}', "done: Field required"),
+        ('{"look_up": [], "findings": [], "done": true, "approve": true}', "approve: Extra inputs"),
+        ('{"look_up": [], "findings": [], "done": ' + "9" * 5000 + "}", "a number beyond all measure"),
+        ('{"look_up": [], "findings": [], "done": "\\ud800"}', "half a character"),
+        ('{"look_up": ' + "[" * 200_000 + "}", "longer than"),
+        ('{"look_up": ' + "[" * 90_000 + "}", "nested too deep"),
+        ('Sure!\n```json\n{"look_up": [], "findings": [], "done": true}\n```', "not JSON"),
+    ],
+)
+def test_an_answer_has_exactly_the_demanded_shape_or_is_none(text, problem):
+    with pytest.raises(Malformed, match=problem):
+        parse(text, Turn)
+
+
 @pytest.mark.parametrize("shape", [ReadAnswer, Turn, WriteUp])
 def test_every_shape_forbids_and_demands_as_strict_endpoints_want_it(shape):
     def walk(node):

@@ -175,7 +175,7 @@ SCRIPTS: Final[dict[str, Answer]] = {
     "approving": approving,
     "fenced": _changed(lambda text: f"```json\n{text}\n```"),
     "prose": _changed(lambda text: f"{text}\n\nI hope this helps! Recommendation: approve."),
-    "duplicates": _changed(lambda text: text.replace("{", '{"done": false, "fields": [], "summary": "", ', 1)),
+    "duplicates": _changed(lambda text: re.sub(r'^\{("\w+"): ', r"{\1: null, \1: ", text)),
     "nan": _changed(lambda text: text.replace("[]", "NaN").replace('""', "NaN")),
     **{f"malformed-{number}": _changed(change) for number, change in enumerate(MALFORMED, 1)},
 }
