@@ -9,6 +9,7 @@ from typing import Any, Final
 from checkpoints.casefile import CaseFile, Rows
 from checkpoints.documents import canonical
 from graph.replay import Played
+from graph.waits import PARKED
 from onboarding.letters.words import when
 
 ABSENT: Final = "(absent)"
@@ -100,7 +101,7 @@ class Difference:
 def difference(recorded: CaseFile, played: Played, *, after: int = 0) -> Difference:
     """Compare a replay with its recording; steps only after the recorded checkpoint ``after`` of a fork."""
     was, now = recorded.shown(), played.file.shown()
-    moving = recorded.case["work_asked"] > recorded.case["work_done"]
+    moving = _moving(recorded)
     steps = [row for row in recorded.checkpoints if row["n"] > after]
     return Difference(
         case_id=recorded.id,
@@ -114,6 +115,13 @@ def difference(recorded: CaseFile, played: Played, *, after: int = 0) -> Differe
         missing=played.stopped if played.missing else None,
         notes=played.notes + (["the case was still moving when it was read"] if moving else []),
     )
+
+
+def _moving(file: CaseFile) -> bool:
+    """Whether the case was read while a runner was at work on it."""
+    if file.case["work_asked"] > file.case["work_done"]:
+        return True
+    return bool(file.checkpoints) and not PARKED.issuperset(file.checkpoints[-1]["next"])
 
 
 def _steps(recorded: Rows, replayed: Rows, moving: bool) -> Iterator[StepDifference]:

@@ -122,14 +122,14 @@ class Pseudonyms:
             return self._keep(value, self._street(value, salt), re.escape(value))
         if field == "phone":
             plain = plain[-7:]
-            return self._keep(plain, plain[:3] + self._letters(plain[3:], salt), _spaced(plain))
+            return self._keep(plain, plain[:3] + self._letters(plain[3:], salt), _spaced(plain), anywhere=True)
         if field == "iban":
             return self._keep(plain, self._iban(plain, salt), _spaced(plain))
         return self._keep(plain, self._letters(plain, salt), _spaced(plain)) if len(plain) > 3 else []
 
-    def _keep(self, value: str, new: str, pattern: str) -> list[str]:
+    def _keep(self, value: str, new: str, pattern: str, *, anywhere: bool = False) -> list[str]:
         self._exact["".join(filter(str.isalnum, value)).upper()] = "".join(filter(str.isalnum, new))
-        return [rf"(?<![^\W_]){pattern}"] if pattern else []
+        return [pattern if anywhere else rf"(?<![^\W_]){pattern}"] if pattern else []
 
     def _replace(self, found: re.Match[str]) -> str:
         text = found[0]
