@@ -75,6 +75,7 @@ _BARE_COURT: Final = re.compile(r"(?:^|[\s,(:])([A-ZÄÖÜ][a-zäöüß-]{2,30})
 _AUSTRIAN: Final = re.compile(r"FN[ :]{0,2}\d{5,6}\s?[a-z](?!\w)")
 _SWISS: Final = re.compile(r"CHE[- ]?\d{3}[. ]?\d{3}[. ]?\d{3}(?:\s?(?P<vat>MWST|TVA|IVA))?(?!\w)")
 _PHONE: Final = re.compile(r"[^\d\n+(@,;]{0,25}[,:]?\s{0,2}(?P<number>\+?\(?\d[\d ()/.-]{5,22}\d)(?![\w@%])")
+_CANADIAN: Final = re.compile(r"(?<![\d-])(?P<bn>\d{9}|\d{5} ?\d{4}|\d{3} \d{3} \d{3}) ?RT ?\d{4}(?!\d)")
 _AUSTRIAN_VAT: Final = re.compile(r"(?<!\w)ATU ?\d{8}(?!\w)")
 _NO_COURT: Final = frozenset(
     ["handelsregister", "unter", "nummer", "der", "die", "registernummer", "eingetragen", "register", "gmbh"]
@@ -203,6 +204,10 @@ def _registers(page: Page) -> Iterator[Found]:
         break
     for match in _AUSTRIAN_VAT.finditer(page.plain):
         yield Found("vat_number", *match.span(), match.group(), "UID", 0.95)
+    for match in _CANADIAN.finditer(page.plain):
+        yield Found("tax_id", *match.span("bn"), match.group("bn"), "BN", 0.9)
+        yield Found("vat_number", match.end("bn"), match.end(), match.group(), "GST", 0.9)
+        break
     for match in _SWISS.finditer(page.plain):
         path = "vat_number" if match.group("vat") else "registration_number"
         yield Found(path, *match.span(), match.group(), "UID", 0.95)

@@ -230,7 +230,7 @@ def _is_full_stop(plain: str, start: int, match: re.Match[str], relaxed: bool) -
     before = plain[max(start, match.start() - 20) : match.start()].split()
     word = before[-1].lower().lstrip("(\"'") if before else ""
     after = plain[match.end() : match.end() + 40].lstrip()
-    if not after or not (after[0].isupper() or after[0].isdigit() or after[0] in "\"'(" or _CJK.match(after)):
+    if not after or not (after[0].isupper() or after[0].isdigit() or after[0] in "\"'({[<" or _CJK.match(after)):
         if not relaxed or word in _ABBREVIATIONS or len(word) < 3:
             return not after or "\n" in plain[match.end() : match.end() + 3]
     if (

@@ -136,7 +136,7 @@ def _small() -> frozenset[str]:
 
 def read_address(page: Page) -> list[Found]:
     """The merchant's address: the surest, then the first; one where somebody lives is not the merchant's."""
-    found = [*_eastern(page), *_by_code(page)]
+    found = [*_eastern(page), *_by_code(page)] or list(_by_street(page))
     best = max(found, key=lambda place: (place.sure, -place.start), default=None)
     if best is None:
         return []
@@ -170,6 +170,28 @@ def _by_code(page: Page) -> Iterator[Place]:
             continue
         if _STREET.search(text) and not page.cues_in(max(start - 40, 0), start, *_HOME):
             yield Place(start, end, 0.85 if match.lastgroup != "bare" or city else 0.8)
+
+
+def _by_street(page: Page) -> Iterator[Place]:
+    """A street with its number and a city, where no postcode is given ("Töpfergasse 3, Leipzig")."""
+    for match in _streets().finditer(page.plain):
+        here = page.sentence(match.start())[0]
+        if page.is_free(*match.span()) and not page.cues_in(max(match.start() - 40, here), match.start(), *_HOME):
+            yield Place(match.start(), _without_sentence(page, match.start(), match.end()), 0.6)
+
+
+@lru_cache(maxsize=1)
+def _streets() -> re.Pattern[str]:
+    """Street and number, or number and street, then a city: words and endings of streets are data."""
+    words = load_words("streets")
+    ends, last, first = ("|".join(re.escape(word) for word in words[kind]) for kind in ("ending", "last", "first"))
+    name = r"[A-Z\u00c0-\u00de\u0104-\u017d][\w'.\u00c0-\u024f-]{1,25}"
+    number = r"\d{1,4}[a-zA-Z]?(?:[/-]\d{1,3})?"
+    return re.compile(
+        rf"(?:(?<!\w)(?:(?:{name} )?{name[:-6]}{{0,25}}(?:{ends})|(?:{first}) (?:\w{{1,15}} ){{0,3}}{name}),? {number}"
+        rf"|(?<!\w){number},? (?:(?:{name} ){{1,3}}(?:{last})\b\.?|(?:{first}) (?:[\w']{{1,15}} ){{0,3}}{name})),?"
+        rf"(?: (?:in|i|à|w|en|te|em))? {_CITY}"
+    )
 
 
 def _start(page: Page, code: int) -> int:
