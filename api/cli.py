@@ -4,6 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import quote
 
 import typer
 
@@ -13,7 +14,7 @@ from api.checkpoints_cli import checkpoints
 from api.evaluate import evaluate
 from api.serve import configure_logging
 from api.serve import serve as run_service
-from api.shell import Json, err, out, present, service, settings_of, told
+from api.shell import Json, complain, err, out, present, service, settings_of, told
 from graph import administration
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False, add_completion=False)
@@ -28,7 +29,7 @@ SUFFIXES: Final = {".json": "json", ".csv": "csv", ".txt": "text", ".eml": "text
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
 ) -> None:
     """Run the service: API, pages, engine, and the sandbox where no SVC1 or SVC2 is configured."""
     configure_logging()
@@ -60,7 +61,10 @@ def submit(
             or SUFFIXES.get(Path(file).suffix.lower())
             or ("json" if body.lstrip()[:1] in (b"{", b"[") else "text")
         )
-        headers = {"Content-Type": TYPES[kind]} | ({"Idempotency-Key": key} if key else {})
+        mail = format_ is None and file.lower().endswith(".eml")
+        headers = {"Content-Type": "message/rfc822" if mail else TYPES[kind]} | (
+            {"Idempotency-Key": key} if key else {}
+        )
         answer = client.call("POST", "/v1/cases", content=body, headers=headers)
         rows = list(answer["items"]) if "items" in answer else [{"case": answer}]
         found = [display.settled(client, row["case"]) if wait and row.get("case") else row.get("case") for row in rows]
@@ -68,7 +72,7 @@ def submit(
         cases = [case for case in found if case]
         present(answer if not wait else (cases[0] if len(rows) == 1 else cases), as_json, display.table(cases))
         for problem in problems:
-            err.print(f"[red]not accepted:[/red] {problem}", highlight=False)
+            complain("not accepted", problem)
         if problems:
             raise typer.Exit(1)
 
@@ -91,8 +95,8 @@ def cases(
 def show(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: Json = False) -> None:
     """Show one case: what was read, what was found and why, what was decided, and what happened."""
     with service() as client:
-        answer = client.call("GET", f"/v1/cases/{case}")
-        events = client.call("GET", f"/v1/cases/{case}/events")["items"]
+        answer = client.call("GET", f"/v1/cases/{quote(case, safe='')}")
+        events = client.call("GET", f"/v1/cases/{quote(case, safe='')}/events")["items"]
         present(answer if as_json else None, as_json, display.case(answer, events))
 
 
@@ -115,7 +119,7 @@ def decide(
             "comment": comment,
             "review_id": review,
         }
-        answer = client.call("POST", f"/v1/cases/{case}/decision", json=body)
+        answer = client.call("POST", f"/v1/cases/{quote(case, safe='')}/decision", json=body)
         present(answer, as_json, display.table([answer]))
 
 
@@ -123,7 +127,7 @@ def decide(
 def release(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: Json = False) -> None:
     """Take a case out of quarantine and try again from where it stands."""
     with service() as client:
-        answer = client.call("POST", f"/v1/cases/{case}/release")
+        answer = client.call("POST", f"/v1/cases/{quote(case, safe='')}/release")
         present(answer, as_json, display.table([answer]))
 
 

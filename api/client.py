@@ -22,9 +22,14 @@ class Client:
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
-        self._http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60
-        )
+        if not (token.isascii() and token.isprintable()):
+            raise CallFailed("The token holds a character that no token has; set ONBOARD_TOKEN again.")
+        try:
+            self._http = httpx.Client(
+                base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60
+            )
+        except httpx.InvalidURL as error:
+            raise CallFailed(f"ONBOARD_URL: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -39,21 +44,30 @@ class Client:
     def call(self, method: str, path: str, **request: Any) -> Any:
         """The JSON of the answer. Raises CallFailed."""
         answer = self._request(method, path, **request)
-        return answer.json() if answer.content else {}
+        return _document(answer)
 
     def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **request)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CallFailed(
                 f"No service answers at {self.url} ({type(error).__name__}). Is `onboard serve` running?"
             ) from error
         if answer.status_code >= 400:
-            body = answer.json() if answer.content else {}
+            body = _document(answer)
             raise CallFailed(
                 f"{body.get('code', answer.status_code)}: {body.get('detail') or answer.reason_phrase}", body
             )
         return answer
+
+
+def _document(answer: httpx.Response) -> Any:
+    """The JSON of an answer. Raises CallFailed where something else than our service answered."""
+    try:
+        return answer.json() if answer.content else {}
+    except ValueError as error:
+        told = f"{answer.status_code}, but no JSON: is this the address of `onboard serve`?"
+        raise CallFailed(f"{answer.url.host} answered {told}") from error
 
 
 def token_of(settings: Settings, given: str | None) -> str:

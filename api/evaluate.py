@@ -24,7 +24,7 @@ from graph.service import Actor
 from graph.wiring import Product, configured, open_product
 from onboarding.assessment import ModelUse
 from onboarding.case import CaseView
-from onboarding.door import make_part
+from onboarding.door import json_value, make_part
 from onboarding.errors import BadInput, OnboardingError
 from onboarding.settings import Settings
 
@@ -172,16 +172,29 @@ def _side(
 
 
 def _lines(file: Path, report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(file.read_bytes().split(b"\n"), 1):
         if not line.strip():
             continue
         try:
-            item = json.loads(line)
-            if item["format"] not in ("json", "text", "csv"):
-                raise ValueError(f"format {item['format']!r} is none of json, text, csv")
-            yield number, {"id": str(item["id"]), "payload": item["payload"], **item}
-        except (ValueError, KeyError, TypeError) as error:
-            report.unreadable.append(f"line {number}: {type(error).__name__}: {str(error)[:200]}")
+            item = _item(json_value(line))
+        except OnboardingError as error:
+            report.unreadable.append(f"line {number}: {error.detail}")
+        else:
+            yield number, item
+
+
+def _item(line: Any) -> dict[str, Any]:
+    """One line by the rules of the door, so that a file is read as the same body over HTTP. Raises BadInput."""
+    if not isinstance(line, dict):
+        raise BadInput("it is no JSON object.")
+    missing = [name for name in ("id", "format", "payload") if name not in line]
+    if missing:
+        raise BadInput(f"it has no {', '.join(missing)}.")
+    if line["format"] not in ("json", "text", "csv"):
+        raise BadInput(f"format {str(line['format'])[:40]!r} is none of json, text, csv.")
+    if not isinstance(line.get("expect"), dict | None):
+        raise BadInput("expect is no object.")
+    return {**line, "id": str(line["id"])}
 
 
 async def _run(
@@ -196,15 +209,21 @@ async def _run(
                 if item.get("as_of"):
                     now[0] = datetime.combine(date.fromisoformat(item["as_of"]), time(12), UTC)
                 _note(report, item, *await _one(product, runner, item))
-            except (OnboardingError, ValueError) as error:
-                report.unreadable.append(f"line {number} ({item['id']}): {getattr(error, 'detail', None) or error}")
+            except Exception as error:  # noqa: BLE001 - whatever one line does, the others still run
+                report.unreadable.append(f"line {number} ({item['id']}): {_told(error)}")
             tick()
+
+
+def _told(error: Exception) -> str:
+    return str(getattr(error, "detail", None) or f"{type(error).__name__}: {error}")[:300]
 
 
 async def _one(product: Product, runner: Runner, item: dict[str, Any]) -> tuple[dict[str, Any], ModelUse]:
     content = item["payload"]
     if item["format"] != "json" and not isinstance(content, str):
         raise BadInput(f"payload: a {item['format']} payload is a string.")
+    if not content:
+        raise BadInput("payload: it is empty.")
     part = make_part(content, item["format"])
     (case,), _ = await product.service.submit(ACTOR, [[part]], key=None)
     await runner.advance(case.id)

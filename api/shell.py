@@ -10,9 +10,11 @@ from typing import Annotated, Any
 import typer
 from dotenv import dotenv_values
 from rich.console import Console
+from rich.text import Text
 
 from api.client import CallFailed, Client, token_of
 from onboarding.errors import OnboardingError
+from onboarding.letters.words import one_line
 from onboarding.settings import Settings
 
 out = Console(soft_wrap=True)
@@ -32,8 +34,13 @@ def told() -> Iterator[None]:
     try:
         yield
     except (OnboardingError, CallFailed, OSError) as error:
-        err.print(f"[red]error:[/red] {getattr(error, 'detail', None) or error}", highlight=False)
+        complain("error", getattr(error, "detail", None) or str(error))
         raise typer.Exit(1) from None
+
+
+def complain(kind: str, what: str) -> None:
+    """One line on stderr; what a merchant or a server wrote is text and never markup."""
+    err.print(Text(f"{kind}:", style="red").append(f" {one_line(what, 1000)}", style="default"))
 
 
 @contextmanager

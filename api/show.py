@@ -28,7 +28,7 @@ def table(cases: list[dict[str, Any]]) -> RenderableType:
     """One line a case."""
     shown = Table(box=None, pad_edge=False)
     for column in ("case", "status", "recommended", "risk", "country", "merchant"):
-        shown.add_column(column)
+        shown.add_column(column, no_wrap=column in ("case", "status"), min_width=36 if column == "case" else None)
     for case in cases:
         risk, advice = case["risk"], case["recommendation"]
         shown.add_row(
@@ -64,7 +64,8 @@ def case(found: dict[str, Any], events: list[dict[str, Any]]) -> RenderableType:
     for effect in found["activations"]:
         parts.append(
             Text(
-                f"{effect['service']}: {effect['status']} {effect['reference'] or ''} after {effect['attempts']} call(s)"
+                f"{effect['service']}: {effect['status']} {effect['reference'] or ''} "
+                f"after {effect['attempts']} call(s)"
             )
         )
     return Group(*parts, Text("\nwhat happened", style="bold"), _story(events))

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, insert, select
 from checkpoints.database import Tx
 from checkpoints.documents import canonical, digest
 from checkpoints.schema import audit, cases
+from onboarding.errors import TamperedRecord
 
 GENESIS: Final = "0" * 64
 _LAST = (
@@ -120,6 +121,8 @@ def _problem(tx: Tx, row: Any, number: int, before: str) -> str | None:
         return "does not follow the event before it"
     if row.hash != link(dict(row._mapping)):
         return "was changed"
-    if row.data_hash != digest(tx.codec.load(row.data, f"audit:{row.case_id}:{row.case_seq}")):
-        return "carries other data than was recorded"
-    return None
+    try:
+        data = tx.codec.load(row.data, f"audit:{row.case_id}:{row.case_seq}")
+    except TamperedRecord:
+        data = None
+    return "carries other data than was recorded" if row.data_hash != digest(data) else None
