@@ -51,7 +51,8 @@ def assemble(
     _name_the_unnamed(people, draft)
     everyone = folk.merge(groups.values())
     folk.settle_details(everyone, country=country, order=order, this_year=as_of.year)
-    natural = [s for s in everyone if not s.entity and (s.name or s.dob or s.share)]
+    natural = [s for s in everyone if not s.entity and not folk.is_outsider(s) and (s.name or s.dob or s.share)]
+    _keep_outsiders(everyone, draft)
     apply_overrides(natural, overrides, read_date_)
     propose_swaps(draft, natural, country=country, as_of=as_of)
     _type_after_swap(by_path, draft, country)
@@ -96,6 +97,15 @@ def _name_the_unnamed(people: list[folk.Somebody], draft: Draft) -> None:
             unnamed[0].name = str(name)
             unnamed[0].name_source = draft.sources[path]
             return
+
+
+def _keep_outsiders(people: list[folk.Somebody], draft: Draft) -> None:
+    """Mere contacts, agents and advisers are no owners or officers (policy 7): kept aside."""
+    for somebody in people:
+        if folk.is_outsider(somebody):
+            for candidates in somebody.fields.values():
+                for candidate in candidates:
+                    draft.keep(candidate)
 
 
 def _type_after_swap(found: Found, draft: Draft, country: str | None) -> None:

@@ -139,6 +139,16 @@ def mcc_code(raw: JsonValue) -> str | None:
     return f"{int(text):04d}" if re.fullmatch(r"[0-9]{3}", text) else text[:100]
 
 
+def count_of(raw: JsonValue) -> tuple[int, bool] | None:
+    """A count, and whether it is the midpoint of a range ("600-700")."""
+    text = clean(raw)
+    found = quantities(text[:100]) if text and isinstance(raw, str) else []
+    if len(found) > 1 and found[1].joined:
+        return int((found[0].value + found[1].value) / 2), True
+    number = whole_number(raw)
+    return (number, False) if number is not None else None
+
+
 def whole_number(raw: JsonValue) -> int | None:
     """A count such as transactions per month, None when none is stated."""
     text = clean(raw)

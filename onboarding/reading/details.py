@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from onboarding.reading.bank import account_part, iban, settle
 from onboarding.reading.candidate import Candidate
-from onboarding.reading.choosing import Draft, choose, scalar_of
-from onboarding.reading.codes import mcc_code, whole_number
+from onboarding.reading.choosing import Draft, choose, raw_text, scalar_of
+from onboarding.reading.codes import count_of, mcc_code
 from onboarding.reading.contact import email_address, phone_number, website_url
 from onboarding.reading.entity import Found
 from onboarding.reading.names import joined_name, person_name
@@ -41,9 +41,15 @@ def read_business(found: Found, draft: Draft) -> None:
     chosen = choose(found.get("business_description", []), lambda c: clean(scalar_of(c)))
     if chosen:
         draft.put("business_description", _shortened(chosen.value), chosen.candidate)
-    chosen = choose(found.get("transactions_per_month", []), lambda c: whole_number(scalar_of(c)))
+    chosen = choose(found.get("transactions_per_month", []), lambda c: count_of(scalar_of(c)))
     if chosen:
-        draft.put("transactions_per_month", chosen.value, chosen.candidate)
+        number, between = chosen.value
+        draft.put("transactions_per_month", number, chosen.candidate)
+        if between:
+            text = (
+                f"transactions_per_month: {raw_text(chosen.candidate.raw)[:100]} gives {number} (midpoint of a range)"
+            )
+            draft.raise_("VALUE_INFERRED", text, "transactions_per_month", chosen.candidate)
 
 
 def _shortened(text: str) -> str:

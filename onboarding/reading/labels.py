@@ -141,7 +141,8 @@ def _steps(
         if phrase not in glossary:
             continue
         whole = aligned and end in edges
-        if whole or len(phrase) >= (2 if is_cjk(phrase[0]) else 4) or (aligned and len(phrase) >= 3):
+        shortest = (1 if end in edges else 2) if is_cjk(phrase[0]) else 4
+        if whole or len(phrase) >= shortest or (aligned and len(phrase) >= 3):
             steps.append((end, 1.0 if whole else 1.6, 0, glossary[phrase]))
     if aligned and here in starts:
         word = starts[here]

@@ -110,4 +110,6 @@ def _field_path(concept: str, scope: str | None) -> tuple[str | None, float]:
         return f"address.{concept}", 1.0
     if concept in BANK:
         return f"bank.{'account_number' if concept == 'clabe' else concept}", 1.0
+    if concept in {"email", "phone"}:
+        return f"contact.{concept}", 1.0 if scope == "@contact" else 0.95
     return _COMPANY_PLACES.get(concept), 1.0

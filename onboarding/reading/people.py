@@ -35,7 +35,7 @@ class Mention(NamedTuple):
 @lru_cache(maxsize=1)
 def _role_words() -> dict[str, str]:
     words = load_words("roles")
-    kinds = ("not_officer", "owner", "director", "control_person", "sole_owner")
+    kinds = ("not_officer", "outsider", "owner", "director", "control_person", "sole_owner")
     return {fold(word): kind for kind in kinds for word in words[kind]}
 
 

@@ -124,6 +124,11 @@ def _says_entity(kind: JsonValue, name: str) -> bool:
     return bool(name) and is_entity(name)
 
 
+def is_outsider(somebody: Somebody) -> bool:
+    """Whether all that is said of the person is that it is a contact, an agent or an adviser."""
+    return somebody.kinds == {"outsider"} and somebody.share is None
+
+
 def merge(people: Iterable[Somebody]) -> list[Somebody]:
     """One entry a natural person: same name apart from case, accents and order is the same person."""
     found: dict[object, Somebody] = {}

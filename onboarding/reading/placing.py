@@ -176,7 +176,8 @@ def _generic(words: list[str], wrappers: list[Label], scope: str | None) -> str 
         return "tx"
     if {"~amount", "~min", "~max", "~name", "~number", "~code", "~date", "~id"} & set(words):
         inherited = _inherited(parent)
-        if inherited and not (scope in PERSON_SCOPES and "~name" in words):
+        named = "~name" not in words or inherited in {"legal_name", "trading_name", "holder"}
+        if inherited and named and not (scope in PERSON_SCOPES and "~name" in words):
             return inherited
     if parent and "~amount" in words and not scope and parent.has("~annual", "~monthly", "~average"):
         return "ticket" if parent.has("~average") else "volume"

@@ -61,7 +61,7 @@ class _Walk:
 
     def _object(self, value: dict[str, JsonValue], path: tuple[Key, ...], where: str) -> None:
         pair = _pair(value)
-        if pair and path and isinstance(path[-1], int):
+        if pair and path and (isinstance(path[-1], int) or not read_label(path[-1]).segments):
             self.walk(pair[1], (*path[:-1], pair[0]), f"{where}{_shown(pair[2])}")
             return
         section = _section(value)

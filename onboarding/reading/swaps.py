@@ -26,7 +26,7 @@ _CHECKS: Final[dict[str, tuple[str | None, str | None, str | None]]] = {
     "IE": (r"\d{5,7}", "ie.vat", None),
     "ES": ("es.nif", "es.nif", None),
     "IT": ("it.iva", "it.iva", None),
-    "PL": (r"\d{10}", "pl.nip", "pl.nip"),
+    "PL": (r"0\d{9}|\d{9}|\d{14}", "pl.nip", "pl.nip"),
     "SE": ("se.orgnr", "se.vat", None),
     "CH": ("ch.uid", "ch.vat", None),
     "AT": ("at.businessid", "at.uid", None),
