@@ -7,7 +7,7 @@ from typing import Final
 
 from onboarding.checks.facts import Facts, Hit, Rule, clip
 from onboarding.checks.prohibited import description_texts
-from onboarding.checks.vocabulary import alternatives, document, pattern
+from onboarding.checks.vocabulary import alternatives, document, pattern, spoken
 from onboarding.names import fold
 
 NEAR: Final = 48
@@ -22,7 +22,7 @@ def delay_days(text: str) -> int | None:
 
     A range counts with its upper end; a delay of something else (returns, warranty, contract) does not count.
     """
-    folded = fold(text[:_LONG])
+    folded = spoken(fold(text[:_LONG]))
     if not _words("prepaid").search(folded) or _words("paid_later").search(folded):
         return None
     delays = [_days(match) for match in _duration().finditer(folded) if _is_delivery(folded, match.span())]

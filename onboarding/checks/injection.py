@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from onboarding.checks.facts import Facts, Hit, Rule, clip
-from onboarding.checks.vocabulary import UNSPACED, alternatives, document, pattern
+from onboarding.checks.vocabulary import UNSPACED, alternatives, document, pattern, spoken
 from onboarding.finding import Evidence
 from onboarding.names import fold
 
@@ -28,6 +28,7 @@ _MARKUP: Final = re.compile(
     r"|<<\s*/?SYS\s*>>|\[/?INST\]|\[(?:system|assistant|ai|admin)[ _](?:note|message|prompt|override|instructions?)\b"
     r"|^\s{0,3}#{1,6}\s*(?:system|assistant|developer)(?: (?:prompt|message|note|instructions?))?\s*(?::|$)"
     r"|^\s*(?:system|assistant)\s*(?:prompt|message|override)\s*:|\b(?:begin|end) (?:of )?(?:the )?system prompt\b"
+    r"|^\s*(?:tool|function)[ _](?:result|output|response|call)\s*:"
     r"|^\s*(?:system|assistant)\s*:\s*(?:you |ignore|approve|verified|set |all checks|this (?:merchant|application))",
     re.I | re.M,
 )
@@ -96,7 +97,7 @@ def steering(text: str, *, pair: bool = False) -> tuple[str, int, int] | None:
         return "contains ready-made machine output", *_original(text, folded, match.span())
     if pair or not (UNSPACED.search(folded) or folded.count(" ") > 1):  # two words tell nobody to do anything
         return None
-    if signs := _addressed(folded):
+    if signs := _addressed(spoken(folded)):
         return "addresses the reviewing machine and tells it what to do", *_original(text, folded, signs)
     return None
 
@@ -136,11 +137,13 @@ def _signs(folded: str) -> Iterator[_Sign]:
         if instruct := _near(verb, spans("instructions"), 50):
             earlier = _beside(spans("previous"), verb, instruct)
             yield _Sign("forget", 3 if earlier else 2, *_join(verb, instruct))
+        if prompt := _near(verb, spans("system_prompt"), 45):
+            yield _Sign("forget", 3, *_join(verb, prompt))
         if checks := _near(verb, spans("checks"), 45):
             yield _Sign("skip", 2, *_join(verb, checks))
     for verb in spans("set"):
         result = _near(verb, spans("result"), 45)
-        if good := _near(result, spans("good"), 30) if result else _near(verb, spans("good"), 22):
+        if good := _near(result, spans("good"), 30) if result else _near(verb, spans("good"), 32):
             yield _Sign("return", 2, *_join(verb, good, result or good))
     for verb in spans("hide"):
         if thing := _near(verb, spans("hidden"), 45):
@@ -201,7 +204,7 @@ def _address() -> re.Pattern[str]:
     machine, reviewing = _alternatives("machine"), _alternatives("reviewing")
     to = _alternatives("to", whole=False)
     spoken_to = r"\s*(?:[:,]|must|should|shall|please|soll|muss|doit|deve|debe)"
-    system = rf"(?<!\w)(?:systeme?|sistema|systemet|algorithm)\b(?!{spoken_to})"
+    system = rf"(?<!\w)(?:systeme?|systems|sistema|systemet|algorithms?)\b(?!{spoken_to})"
     return re.compile(
         rf"(?:{reviewing})[\s\-の·]{{0,3}}(?!{system})(?:{machine})|(?!{system})(?:{machine})[\s\-]{{0,3}}(?:{reviewing})"
         rf"|(?:{to})(?:[^\W\d_]+\s){{0,2}}?(?:{machine})\s*(?:[:,，：、!.\-–—]|that |who |which |processing |reading )"

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import iso18245
 
 from onboarding.checks.facts import Facts, Hit, Rule
-from onboarding.checks.vocabulary import document, pattern
+from onboarding.checks.vocabulary import document, pattern, spoken
 from onboarding.names import fold
 
 
@@ -56,7 +56,7 @@ def contradicts(mcc: str, description: str) -> str | None:
     stated = [group for group in groups().values() if mcc in group.codes]
     if not stated:
         return None
-    folded = fold(description)
+    folded = spoken(fold(description))
     told = {name: len({match[0] for match in group.words.finditer(folded)}) for name, group in groups().items()}
     fitting = {name for name, count in told.items() if count}
     if len(fitting) != 1 or any(group.name in fitting for group in stated):

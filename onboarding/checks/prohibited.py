@@ -13,13 +13,20 @@ from typing import Any, Final, NamedTuple
 
 from onboarding.checks.facts import Facts, Hit, Rule, clip
 from onboarding.checks.mcc import is_listed
-from onboarding.checks.vocabulary import document, pattern
+from onboarding.checks.vocabulary import document, pattern, spoken
 from onboarding.finding import Evidence
 from onboarding.names import fold
 
 TOGETHER: Final = 320
 """Concepts of one rule further apart than this many characters do not belong together."""
 _CLAUSE: Final = re.compile(r"[.;!?。！？；\n•]|,? (?:but|sondern|mais|maar|mas|pero|ma|ale|utan|men) ")
+_ANSWERED_NO: Final = re.compile(
+    r"[^.\n:?]{0,60}[:?=|][\s:|.\-–]*(?:no|none|not applicable|n/?a|nein|keine?|non|aucune?|nee|geen|nao|nenhum\w*"
+    r"|ninguno|nessun\w*|nie|brak|nej|ingen|inga|いいえ|なし|아니오|없음|false|0|\[ ?\]|☐)(?![^\W_])"
+    r"|\s*(?:\[ ?\]|\( ?\)|☐)"
+)
+"""A question on a form, answered with no or left unticked: the form's words, not the merchant's business."""
+_UNTICKED: Final = re.compile(r"(?:\[ ?\]|\( ?\)|☐)\s*$")
 _LONG: Final = 12_000
 _INNOCENT: Final = 45
 """How near, in characters, the word must be that makes another one innocent."""
@@ -78,7 +85,7 @@ def _denials() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
 
 def prohibited_in(text: str) -> Found | None:
     """The first prohibited business that a description describes; None for an honest one."""
-    folded = fold(text[:_LONG])
+    folded = spoken(fold(text[:_LONG]))
     for category in categories():
         span = _phrase(category, folded) or _combination(category, folded)
         if span and not category.licensed.search(folded):
@@ -116,6 +123,8 @@ def _apart(spans: tuple[tuple[int, int], ...]) -> bool:
 def _stands(category: Category, folded: str, span: tuple[int, int], *, denied: bool = True) -> bool:
     """Whether the words at ``span`` mean what they say: neither denied nor innocent in their clause."""
     before, after = _clause_around(folded, span)
+    if _ANSWERED_NO.match(folded, span[1]) or _UNTICKED.search(before):
+        return False
     if category.innocent.search(f"{before[-_INNOCENT:]}{folded[span[0] : span[1]]}{after[:_INNOCENT]}"):
         return False
     if not denied:

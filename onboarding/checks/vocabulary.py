@@ -14,6 +14,11 @@ UNSPACED: Final = re.compile(r"[\u0600-\u06ff\u3040-\ud7af]")
 """Letters of scripts that put no blanks between words, or join them (Arabic articles): matched anywhere."""
 
 
+def spoken(folded: str) -> str:
+    """Folded text with its apostrophes as blanks, as the patterns of this module expect it; the length stays."""
+    return folded.replace("'", " ").replace("’", " ").replace("ʼ", " ")
+
+
 @cache
 def document(name: str) -> dict[str, Any]:
     """The parsed file ``words/<name>.toml``."""
@@ -25,7 +30,7 @@ def alternatives(words: Sequence[str], *, whole: bool = True) -> str:
 
     ``whole`` False leaves the end open, for words that lead to the next one.
     """
-    folded = [_folded(word).replace(" ?", r"\s*").replace(" ", r"\s+") for word in words]
+    folded = [spoken(_folded(word)).replace(" ?", r"\s*").replace(" ", r"\s+") for word in words]
     spaced = [word for word in folded if not UNSPACED.search(word)]
     unspaced = [word.removesuffix(r"\w*") for word in folded if UNSPACED.search(word)]  # no blank would end it
     end = r"(?![^\W_])" if whole else ""
