@@ -1,9 +1,10 @@
 """A ledger in memory, for replays: the same tables and queries, no file, no thread, nothing that outlives a case."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, create_engine, event
 
@@ -23,30 +24,30 @@ class MemoryDatabase:
         self.clock = clock
         self.commits = 0
         self._conn = _connect()
+        self._raw = cast(sqlite3.Connection, self._conn.connection.dbapi_connection)
 
     @contextmanager
     def scratch(self) -> Iterator[None]:
         """Everything written inside is forgotten at the end."""
-        raw = self._conn.exec_driver_sql
-        raw("BEGIN")
+        self._conn.exec_driver_sql("BEGIN")
         try:
             yield
         finally:
-            raw("ROLLBACK")
+            self._conn.exec_driver_sql("ROLLBACK")
 
     def do(self, work: Work[T], at: datetime | None = None) -> T:
         """Run ``work`` in a savepoint. Raises what it raised."""
-        self._conn.exec_driver_sql("SAVEPOINT work")
+        self._raw.execute("SAVEPOINT work")
         try:
             tx = Tx(self._conn, self.codec, at or self.clock())
             result = work(tx)
             tx.finish()
             return result
         except BaseException:
-            self._conn.exec_driver_sql("ROLLBACK TO work")
+            self._raw.execute("ROLLBACK TO work")
             raise
         finally:
-            self._conn.exec_driver_sql("RELEASE work")
+            self._raw.execute("RELEASE work")
 
     async def write(self, work: Work[T]) -> T:
         return self.do(work)

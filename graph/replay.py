@@ -192,7 +192,7 @@ class Player:
         wait = self.db.do(lambda tx: reviews.waiting(tx, file.id))
         played = self.db.do(lambda tx: collect(tx, file.id, history=False))
         return Played(
-            file=played.with_(checkpoints=self._history(file.id)[skipped:]),
+            file=played.with_(checkpoints=self._history(file.id)[skipped:] if file.checkpoints else []),
             status=status,
             waits_for=wait.stage if wait is not None else None,
             stopped=stopped or problem,
