@@ -47,8 +47,11 @@ class Codec:
         return self._current is not None
 
     def dump(self, document: Any, where: str) -> bytes:
-        """Seal ``document`` for the place ``where`` (table and key): moved elsewhere it no longer opens."""
-        return self.seal(canonical(document), where)
+        """Seal ``document`` for the place ``where`` (table and key): moved elsewhere it no longer opens.
+
+        Keys keep the order they came in: the order a merchant wrote things in is part of what was said.
+        """
+        return self.seal(orjson.dumps(document), where)
 
     def load(self, data: bytes, where: str) -> Any:
         """Open what :meth:`dump` made for the same place. Raises TamperedRecord on anything else."""

@@ -227,3 +227,11 @@ async def test_the_public_case_is_what_the_ledger_says(db):
     assert (case.status, case.application, case.review.stage) == ("in_review", RECORD.application, "review")
     assert case.external_ref == "r1"
     assert case.review.allowed_actions == ["approve", "reject", "request_information"]
+
+
+async def test_what_was_submitted_keeps_the_order_it_was_written_in(db):
+    content = {"zeta": 1, "alpha": {"y": 2, "b": 3}, "mid": [{"q": 1, "a": 2}]}
+    sent = Submission(version=2, parts=[Part(source="input", kind="application", format="json", content=content)])
+    await db.write(lambda tx: cases.store_submission(tx, "c1", sent, "shop"))
+    stored = await db.read(lambda tx: cases.submission(tx, "c1", 2))
+    assert str(stored.parts[0].content) == str(content)
