@@ -114,6 +114,7 @@ async def onboard(
     as_of: str = "2026-11-23",
     priors: list[Prior] | None = None,
     kept: Any = None,
+    website: Any = None,
 ) -> Outcome:
     """Preprocess, validate, postprocess."""
     memory, policy, day = kept or Kept(), Policy.default(), date.fromisoformat(as_of)
@@ -124,7 +125,7 @@ async def onboard(
     reading = await preprocessing.preprocess(given, as_of=day, policy=policy, talk=await talk("preprocess"))
     reading = Reading.from_json(reading.to_json())
     known = [prior for prior in priors or [] if match_keys(prior.application) & match_keys(reading.application)]
-    context: Any = SimpleNamespace(policy=policy, settings=Settings(), website=None)
+    context: Any = SimpleNamespace(policy=policy, settings=Settings(model_website=website is not None), website=website)
     checked = await validation.validate(
         reading,
         given,
