@@ -43,15 +43,18 @@ def open_wait(
     shown: dict[str, Any],
     second_required: bool = False,
     due_at: str | None = None,
+    attempt: int | None = None,
 ) -> tuple[str, bool]:
     """Open what the case now waits for and set its status; returns ``(review id, whether it is new)``.
 
-    Run again by a node that was interrupted by a crash, it finds the wait it opened before.
+    Run again by a node that was interrupted by a crash, it finds the wait it opened before, even when that was decided
+    meanwhile: an application version is reviewed once in each stage, an ``attempt`` at activation is judged once. Only
+    the clock's waits have no such key; one too many is a short delay.
     """
-    standing = waiting(tx, case_id)
-    if standing is not None and standing.stage == stage:
-        return standing.id, False
-    round_ = next_round(tx, case_id, stage)
+    opened = _opened(tx, case_id, stage, version, attempt)
+    if opened is not None:
+        return opened.id, False
+    round_ = attempt or next_round(tx, case_id, stage)
     id_ = review_id(case_id, stage, round_)
     row = {
         "id": id_,
@@ -71,6 +74,16 @@ def open_wait(
     trail.append(tx, case_id, "onboarding", "wait.opened", data | {"due_at": due_at})
     cases.set_status(tx, case_id, STATUS_OF_STAGE[stage])
     return id_, True
+
+
+def _opened(tx: Tx, case_id: str, stage: Stage, version: int, attempt: int | None) -> Row[Any] | None:
+    """The wait that was opened for this very occasion."""
+    query = select(reviews).where(reviews.c.case_id == case_id, reviews.c.stage == stage, reviews.c.version == version)
+    if attempt is not None:
+        query = query.where(reviews.c.round == attempt)
+    elif stage == "service":
+        query = query.where(reviews.c.status == "waiting")
+    return tx.conn.execute(query).first()
 
 
 def waiting(tx: Tx, case_id: str) -> Row[Any] | None:
@@ -144,6 +157,13 @@ def decide(tx: Tx, review: Row[Any], action: str, *, actor: str, channel: Channe
     trail.append(tx, review.case_id, actor, "decision.recorded", data | told | {"shown_hash": review.shown_hash})
     cases.resume(tx, review.case_id)
     return True
+
+
+def end_if_withdrawn(tx: Tx, case_id: str, review_id: str) -> None:
+    """A case that was withdrawn while it ran ends at the first wait it comes to."""
+    by, review = cases.get(tx, case_id).withdrawn_by, find(tx, review_id)
+    if by and review is not None:
+        decide(tx, review, "withdrawn", actor=by, channel="api", body={})
 
 
 def _insert(tx: Tx, row: dict[str, Any]) -> bool:

@@ -19,7 +19,7 @@ from graph.state import Activating, Checked, Judged, Read, Resolved, Settled, St
 from graph.step import Update, step
 from onboarding.assessment import Assessment, Validation
 from onboarding.basis import Basis
-from onboarding.case import CaseRecord, Stage, Status
+from onboarding.case import CaseRecord, Status
 from onboarding.decision import Resolution, second_required
 from onboarding.errors import GateRefused
 from onboarding.reading.result import Reading
@@ -78,14 +78,14 @@ async def present(state: Judged, runtime: Runtime[Context]) -> Update:
     second = second_required(record, corrected)
 
     def open_review(tx: Tx) -> str:
-        cases.record(tx, case_id, record)
         due = _due(ctx, hours=ctx.settings.review_hours)
         review_id, new = reviews.open_wait(
             tx, case_id, "review", version=record.version, shown=record.to_json(), second_required=second, due_at=due
         )
         if new:
+            cases.record(tx, case_id, record)
             correspondence.ask_reviewers(tx, ctx, case_id, record, review_id)
-            _end_if_withdrawn(tx, case_id, review_id)
+            reviews.end_if_withdrawn(tx, case_id, review_id)
         return review_id
 
     return {"wait": {"review_id": await ctx.db.write(open_review), "stage": "review", "second_required": second}}
@@ -117,12 +117,6 @@ def _due(ctx: Context, *, hours: float) -> str:
     return stamp(ctx.clock() + timedelta(hours=hours))
 
 
-def _end_if_withdrawn(tx: Tx, case_id: str, review_id: str) -> None:
-    by, review = cases.get(tx, case_id).withdrawn_by, reviews.find(tx, review_id)
-    if by and review is not None:
-        reviews.decide(tx, review, "withdrawn", actor=by, channel="api", body={})
-
-
 async def review(state: Waiting) -> Update:
     """Wait for a reviewer."""
     return _resumed(interrupt(state["wait"]))
@@ -151,7 +145,7 @@ async def present_second(state: Waiting, runtime: Runtime[Context]) -> Update:
         if new:
             record = CaseRecord.from_json(shown)
             correspondence.ask_reviewers(tx, ctx, case_id, record, review_id, besides=decided.actor)
-            _end_if_withdrawn(tx, case_id, review_id)
+            reviews.end_if_withdrawn(tx, case_id, review_id)
         return review_id
 
     wait = {"review_id": await ctx.db.write(open_second), "stage": "second_review"}
@@ -176,7 +170,7 @@ async def request_information(state: Resolved, runtime: Runtime[Context]) -> Upd
         )
         if new:
             correspondence.ask_merchant(tx, ctx, case_id, items, due, review_id)
-            _end_if_withdrawn(tx, case_id, review_id)
+            reviews.end_if_withdrawn(tx, case_id, review_id)
         return review_id
 
     return {"wait": {"review_id": await ctx.db.write(ask), "stage": "information"}}
@@ -245,9 +239,10 @@ async def escalate(state: Settled, runtime: Runtime[Context]) -> Update:
     def open_review(tx: Tx) -> str:
         outcomes = [activation.public(row) for row in effects.of_case(tx, case_id)]
         shown = {"version": version, "effects": outcomes}
-        stage: Stage = "activation"
         due = _due(ctx, hours=ctx.settings.review_hours)
-        review_id, new = reviews.open_wait(tx, case_id, stage, version=version, shown=shown, due_at=due)
+        review_id, new = reviews.open_wait(
+            tx, case_id, "activation", version=version, shown=shown, due_at=due, attempt=state.get("attempt", 1)
+        )
         if new:
             correspondence.report_activation(tx, ctx, case_id, review_id, outcomes)
         return review_id

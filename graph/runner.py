@@ -53,6 +53,8 @@ class Runner:
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._running: dict[str, RunControl] = {}
         self._draining = False
+        self._excused: set[str] = set()
+        """Cases whose last attempt the storage ended: nobody's fault, so it does not count."""
 
     def drain(self) -> None:
         """Let every run stop at its next super-step; nothing new starts."""
@@ -71,6 +73,7 @@ class Runner:
     async def _advance(self, case_id: str) -> bool:
         db = self.context.db
         row = await db.write(partial(self._begin, case_id))
+        self._excused.discard(case_id)
         if row is None:
             return False
         SUSPECT.set(row.attempts > 0)
@@ -81,6 +84,7 @@ class Runner:
             await db.write(lambda tx: cases.interrupted(tx, case_id))
             return False
         except StorageUnavailable:
+            self._excused.add(case_id)
             raise
         except _SET_ASIDE as error:
             problem, attempts = f"{error.code}: {error.detail}", row.attempts + 1
@@ -94,6 +98,8 @@ class Runner:
 
     def _begin(self, case_id: str, tx: Tx) -> Any | None:
         """The row of a case with work due, its attempt counted; None when there is nothing to run (any more)."""
+        if case_id in self._excused:
+            cases.interrupted(tx, case_id)
         row = cases.wanting(tx, case_id)
         if row is not None and row.attempts >= self.context.settings.max_attempts:
             self._set_aside(tx, case_id, f"begun {row.attempts} times without finishing a step", row.attempts)
