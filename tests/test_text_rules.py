@@ -52,6 +52,13 @@ def test_an_honest_business_is_not_mistaken_for_a_prohibited_one(text):
     assert prohibited_in(text) is None
 
 
+@pytest.mark.parametrize("letter", TEXTS["letters"])
+def test_ordinary_letters_forms_and_disclaimers_raise_nothing(letter):
+    assert steering(letter) is None
+    assert prohibited_in(letter) is None
+    assert delay_days(letter) is None
+
+
 def test_every_category_says_what_it_is():
     assert {category.name for category in categories()} == {category for category, _ in PROHIBITED}
     assert all(category.what for category in categories())
@@ -117,7 +124,7 @@ DELAYS = [
 ]
 
 
-@pytest.mark.parametrize("text, days", DELAYS)
+@pytest.mark.parametrize("text, days", DELAYS + [(entry["text"], entry["days"]) for entry in TEXTS["delays"]])
 def test_the_delay_between_paying_and_receiving(text, days):
     assert delay_days(text) == days
     assert ("DELIVERY_DELAY_RISK" in judged(text)) == (days is not None and days > 30)

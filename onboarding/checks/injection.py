@@ -48,6 +48,7 @@ _OUTPUT: Final = re.compile(
     r"|[\"'](?:decision|outcome|status|action)[\"']\s{0,3}:\s{0,3}[\"'](?:approved?|accept(?:ed)?|cleared)[\"']"
     r"|\b(?:decision|action)\s{0,3}[:=]\s{0,3}[\"']?approve\b"
 )
+_SENTENCE: Final = re.compile(r"[.!?;](?=\s|$)|[。！？；]|\n\s*\n")
 _LEADING: Final = re.compile(
     r"(?:^|[^\w\s]\s*|\b(?:please|and|then|must|should|shall|now|also|just|simply|always|you|or|instead|kindly|only|but"
     r"|(?:instructed|asked|told|required|need|needs|have|has|ordered|requested) to)\s+|\n\s*)$"
@@ -125,6 +126,10 @@ def _addressed(folded: str) -> _Span | None:
 
 def _signs(folded: str) -> Iterator[_Sign]:
     found: dict[str, list[_Span]] = {}
+    breaks = [match.start() for match in _SENTENCE.finditer(folded)]
+
+    def near(span: _Span, concept: str, distance: int) -> _Span | None:
+        return _near(span, spans(concept), distance, breaks)
 
     def spans(concept: str) -> list[_Span]:
         if concept not in found:
@@ -134,24 +139,24 @@ def _signs(folded: str) -> Iterator[_Sign]:
 
     yield from (_Sign("forget", 3, *span) for span in spans("forget_all"))
     for verb in spans("ignore"):
-        if instruct := _near(verb, spans("instructions"), 50):
+        if instruct := near(verb, "instructions", 50):
             earlier = _beside(spans("previous"), verb, instruct)
             yield _Sign("forget", 3 if earlier else 2, *_join(verb, instruct))
-        if prompt := _near(verb, spans("system_prompt"), 45):
+        if prompt := near(verb, "system_prompt", 45):
             yield _Sign("forget", 3, *_join(verb, prompt))
-        if checks := _near(verb, spans("checks"), 45):
+        if checks := near(verb, "checks", 45):
             yield _Sign("skip", 2, *_join(verb, checks))
     for verb in spans("set"):
-        result = _near(verb, spans("result"), 45)
-        if good := _near(result, spans("good"), 30) if result else _near(verb, spans("good"), 32):
+        result = near(verb, "result", 45)
+        if good := near(result, "good", 30) if result else near(verb, "good", 32):
             yield _Sign("return", 2, *_join(verb, good, result or good))
     for verb in spans("hide"):
-        if thing := _near(verb, spans("hidden"), 45):
+        if thing := near(verb, "hidden", 45):
             yield _Sign("hide", 2, *_join(verb, thing))
     for verb in spans("send"):
-        if thing := _near(verb, spans("secret"), 45):
+        if thing := near(verb, "secret", 45):
             yield _Sign("send", 2, *_join(verb, thing))
-        if thing := _near(verb, spans("system_prompt"), 45):
+        if thing := near(verb, "system_prompt", 45):
             yield _Sign("send", 3, *_join(verb, thing))
     yield from (_Sign("address", 1, *span) for span in spans("role"))
     yield from (_Sign("address", 1, *match.span()) for match in _address().finditer(folded))
@@ -171,13 +176,14 @@ def _join(*spans: _Span) -> _Span:
     return min(span[0] for span in spans), max(span[1] for span in spans)
 
 
-def _near(span: _Span, others: list[_Span], distance: int) -> _Span | None:
-    """The closest of ``others`` (in order) within ``distance`` characters of ``span``, not overlapping it."""
+def _near(span: _Span, others: list[_Span], distance: int, breaks: list[int]) -> _Span | None:
+    """The closest of ``others`` within ``distance`` characters of ``span``, in its sentence and not overlapping it."""
     at = bisect_left(others, span)
     close = []
     for other in others[max(0, at - 3) : at + 3]:
         gap = max(other[0] - span[1], span[0] - other[1])
-        if 0 <= gap <= distance:
+        low, high = _join(span, other)
+        if 0 <= gap <= distance and bisect_left(breaks, low) == bisect_left(breaks, high):
             close.append((gap, other))
     return min(close)[1] if close else None
 
@@ -206,9 +212,10 @@ def _address() -> re.Pattern[str]:
     spoken_to = r"\s*(?:[:,]|must|should|shall|please|soll|muss|doit|deve|debe)"
     system = rf"(?<!\w)(?:systeme?|systems|sistema|systemet|algorithms?)\b(?!{spoken_to})"
     return re.compile(
-        rf"(?:{reviewing})[\s\-の·]{{0,3}}(?!{system})(?:{machine})|(?!{system})(?:{machine})[\s\-]{{0,3}}(?:{reviewing})"
+        rf"(?:{reviewing})[\s\-の·]{{0,3}}(?!{system})(?:{machine})"
+        rf"|(?!{system})(?:{machine})[\s\-]{{0,3}}(?![a-z]*s\b)(?:{reviewing})"
         rf"|(?:{to})(?:[^\W\d_]+\s){{0,2}}?(?:{machine})\s*(?:[:,，：、!.\-–—]|that |who |which |processing |reading )"
-        rf"|(?:^|[.!?;:\n>(\-*#\"'])\s*(?:{machine})\s*[:,，：、!]"
+        rf"|(?:^|[.!?;:\n>(*#\"'])\s*(?:-\s+)?(?:{machine})\s*[:,，：、!]"
         rf"|(?:{machine})(?:へ|への|に告ぐ|님|에게|，请|,请|请)"
     )
 
