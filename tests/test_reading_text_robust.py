@@ -19,10 +19,15 @@ AS_OF = date(2026, 11, 23)
 HERE = Path(__file__).parent
 SAMPLES = [json.loads(line)["payload"] for line in (HERE / "data/reading_text.jsonl").read_text("utf-8").splitlines()]
 PIECES = [
-    "From: ", "Subject: ", "\n", "\n\n", "> ", "| ", "|---|", "<a b='", "</a>", "<!--", "<![CDATA[", "&#0;", "&amp;", "=?utf-8?q?", "?=",
-    "Content-Type: multipart/mixed; boundary=x\n", "--x\n", "Content-Transfer-Encoding: base64\n", "Name: ", "IBAN ", "DE89 3704",
-    "60 %", "half", "I own", "my wife ", "Ltd", "GmbH", "株式会社", "대표이사", "令和3年4月1日", "（", "owners:\n  - name: ", "q: ", "\x00", "\ud83d",
-    "…………", "....", "１２３", "\u202e", "İ", "ŉ", "ﬀ", "a\u0301", "1.2.3.4", "€1.2.3,-", "[x]", "{", "\"", "'", "\t", "\r\n",
+    "From: ", "Subject: ", "\n", "\n\n", "> ", "| ", "|---|", "<a b='", "</a>", "<!--", "<![CDATA[", "&#0;",
+    "&amp;", "=?utf-8?q?", "?=",
+    "Content-Type: multipart/mixed; boundary=x\n", "--x\n", "Content-Transfer-Encoding: base64\n", "Name: ",
+    "IBAN ", "DE89 3704",
+    "60 %", "half", "I own", "my wife ", "Ltd", "GmbH", "株式会社", "대표이사", "令和3年4月1日", "（",
+    "owners:\n  - name: ",
+    "q: ", "\x00", "\ud83d",
+    "…………", "....", "１２３", "\u202e", "İ", "ŉ", "ﬀ", "a\u0301", "1.2.3.4", "€1.2.3,-", "[x]", "{", "\"", "'", "\t",
+    "\r\n",
 ]  # fmt: skip
 
 
@@ -64,10 +69,15 @@ def test_blanking_out_keeps_every_offset(text):
 
 
 UNITS = {
-    "prose": SAMPLES[0], "numbers": "1 ", "dots": "....", "colons": "Name: Jane Averell\n", "quotes": "> your name?\nJane\n", "comments": "<!--",
-    "tags": "<a b='c'>", "open tags": "<a>", "headers": "From: a@b.cd\nSubject: x\n", "capitals": "Aa Bb Cc ", "shares": "60% of Jane Averell ",
-    "forms": "Abc Ltd ", "towns": "12345 Town ", "bars": "a|b\n", "japanese": "代表取締役：青葉", "korean": "대표 김민수 ", "speaker": "I own 50% and my wife Ann ",
-    "encoded": "=?utf-8?b?YQ==?= ", "born": "born 1961 ", "yaml": "a:\n  - b: c\n", "streets": "Mill Lane 5, ", "courts": "HRB 12345 ", "brackets": "((((",
+    "prose": SAMPLES[0], "numbers": "1 ", "dots": "....", "colons": "Name: Jane Averell\n",
+    "quotes": "> your name?\nJane\n", "comments": "<!--",
+    "tags": "<a b='c'>", "open tags": "<a>", "headers": "From: a@b.cd\nSubject: x\n", "capitals": "Aa Bb Cc ",
+    "shares": "60% of Jane Averell ",
+    "forms": "Abc Ltd ", "towns": "12345 Town ", "bars": "a|b\n", "japanese": "代表取締役：青葉",
+    "korean": "대표 김민수 ",
+    "speaker": "I own 50% and my wife Ann ",
+    "encoded": "=?utf-8?b?YQ==?= ", "born": "born 1961 ", "yaml": "a:\n  - b: c\n", "streets": "Mill Lane 5, ",
+    "courts": "HRB 12345 ", "brackets": "((((",
 }  # fmt: skip
 
 
@@ -92,5 +102,8 @@ def test_markup_decodes_entities_and_cdata_and_keeps_attributes():
 
 
 def test_a_mail_that_lies_about_its_charset_is_still_read():
-    text = "MIME-Version: 1.0\nContent-Type: text/plain; charset=nonsense\nContent-Transfer-Encoding: quoted-printable\n\nM=FCller"
+    text = (
+        "MIME-Version: 1.0\nContent-Type: text/plain; charset=nonsense\nContent-Transfer-Encoding: "
+        "quoted-printable\n\nM=FCller"
+    )
     assert "Müller" in mime.decode(text)

@@ -17,7 +17,8 @@ _MONEY: Final = frozenset(["expected_annual_volume", "avg_ticket"])
 _WHOLE: Final = frozenset(["business_description", "address", "contact", "bank", "registration"])
 _NAMES: Final = frozenset(["legal_name", "trading_name", "bank.holder"])
 _ID: Final = frozenset(["registration_number", "vat_number", "tax_id", "mcc", "bank.account_number", "bank.bank_code",
-                        "bank.branch_code", "bank.routing_number", "persons[].national_id", "persons[].passport_number"])  # fmt: skip
+                        "bank.branch_code", "bank.routing_number", "persons[].national_id",
+                        "persons[].passport_number"])  # fmt: skip
 _STOP: Final = re.compile(r"[,;](?=\s+\D)|\s[-|](?=\s)|\s\((?=\D)|(?<=[\w)])\.(?=\s*$)")
 _CLAUSE: Final = re.compile(r"[,;](?=\s+[^\W\d_])|\s-(?=\s)|\.(?=\s*$)")
 _ABBREVIATED: Final = re.compile(r"(?:^|[\s.])(?:Ltd|Inc|Corp|Ltda|Lda|Co|Cía|Pty|Pte)$", re.I)

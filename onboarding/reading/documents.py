@@ -10,6 +10,7 @@ import logging
 from bisect import bisect_right
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 from onboarding.reading.candidate import Candidate
@@ -46,7 +47,8 @@ def read_document(part: Part, *, as_of: date) -> list[Candidate]:
 
 
 def pdf_pages(data: bytes) -> list[str]:
-    """The text of each page, tables as rows joined by `` | ``, form fields as ``name: value`` lines; [] if unreadable."""
+    """The text of each page, tables as rows joined by `` | ``, form fields as ``name: value`` lines; [] if
+    unreadable."""
     return _guarded(lambda: _pdf_pages(data)) or []
 
 
@@ -86,7 +88,7 @@ def _pdf_pages(data: bytes) -> list[str]:
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
         return []
-    pages = [_guarded(lambda page=page: _page_text(data, page)) or "" for page in reader.pages[:MOST_PAGES]]
+    pages = [_guarded(partial(_page_text, data, page)) or "" for page in reader.pages[:MOST_PAGES]]
     fields = _guarded(reader.get_form_text_fields) or {}
     filled = [f"{name}: {value}" for name, value in fields.items() if value]
     if filled:

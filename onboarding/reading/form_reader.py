@@ -20,14 +20,17 @@ from onboarding.reading.threads import Answer
 
 _GERMAN: Final = re.compile(r"HR\s?[AB][\s:]{0,2}(?:Nr\.?\s?)?\d")
 _QUESTION: Final = re.compile(
-    r"^[ \t*]{0,8}(?:Q|F|P|D|V|Question|Frage|Pregunta|Pergunta|Domanda|Vraag|Pytanie|Fråga|問|質問|질문|문)[ .]?\d{0,2}\*{0,2}[:.)：] ?"
-    r"(?P<question>[^\n]{2,200})\n[ \t*]{0,8}(?:A|R|O|S|Answer|Antwort|Réponse|Respuesta|Resposta|Risposta|Antwoord|Odpowiedź|Svar|答|回答|답변|답)"
+    r"^[ \t*]{0,8}(?:Q|F|P|D|V|Question|Frage|Pregunta|Pergunta|Domanda|Vraag|Pytanie|Fråga|問|質問|질문"
+    r"|문)[ .]?\d{0,2}\*{0,2}[:.)：] ?"
+    r"(?P<question>[^\n]{2,200})\n[ \t*]{0,8}(?:A|R|O|S|Answer|Antwort|Réponse|Respuesta|Resposta|Risposta"
+    r"|Antwoord|Odpowiedź|Svar|答|回答|답변|답)"
     r"[ .]?\d{0,2}\*{0,2}[:.)：] ?(?P<answer>[^\n]{1,3000})",
     re.I | re.M,
 )
 _MORE: Final = re.compile(r"\n(?!\s*\n)(?!\s{0,8}[^\W\d_]{1,10}[ .]?\d{0,2}[:.)：])[^\n]{1,1000}")
 _ASKED: Final = {
-    "ticket": "average ticket", "volume": "annual volume", "founded": "incorporation date", "owner": "owners", "activity": "description",
+    "ticket": "average ticket", "volume": "annual volume", "founded": "incorporation date", "owner": "owners",
+    "activity": "description",
 }  # fmt: skip
 _LONGEST_NAME: Final = 12
 _LONGEST_LABELLED: Final = 3000
@@ -156,7 +159,8 @@ class FormReader:
         return count
 
     def _phrase(self, pair: Pair, end: int) -> None:
-        """People described in a phrase, each fed with its details behind it; a phrase with a company in it goes as it is."""
+        """People described in a phrase, each fed with its details behind it; a phrase with a company in it goes as
+        it is."""
         end = min(end, pair.start + _LONGEST_LABELLED)
         found = []
         if company_in(self.page, pair.start, end) is None:

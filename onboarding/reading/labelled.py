@@ -25,7 +25,8 @@ _LONGEST_LINE: Final = 5000
 
 
 class Pair(NamedTuple):
-    """A value under its labels: ``path`` as Collector.add takes it, [start, end) the value in the text, its own line."""
+    """A value under its labels: ``path`` as Collector.add takes it, [start, end) the value in the text, its own
+    line."""
 
     path: tuple[Key, ...]
     start: int
@@ -72,8 +73,7 @@ def known(label: str, *, first: bool = True) -> bool:
     if len(label) > _LONGEST_LABEL or len(label.split()) > _MOST_WORDS or not any(map(str.isalpha, label)):
         return False
     if (
-        sum(map(str.isalpha, label)) < 2
-        and label.isascii()
+        (sum(map(str.isalpha, label)) < 2 and label.isascii())
         or _NO_LABEL.search(label)
         or (not first and label[:1].isdigit())
     ):

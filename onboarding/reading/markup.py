@@ -98,7 +98,8 @@ _DEEPEST: Final = 60
 
 
 class Token(NamedTuple):
-    """One piece of markup; ``offset`` is where its content starts in the source, ``attributes`` carry their own offsets."""
+    """One piece of markup; ``offset`` is where its content starts in the source, ``attributes`` carry their own
+    offsets."""
 
     kind: Kind
     value: str

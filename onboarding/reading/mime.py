@@ -1,6 +1,7 @@
 """Raw MIME mails become the text a person would read: headers decoded, charset and transfer encoding undone.
 
-The decoded view starts with ``From``, ``To`` and ``Subject`` lines, a blank line, and the text parts. An attached message follows
+The decoded view starts with ``From``, ``To`` and ``Subject`` lines, a blank line, and the text parts. An attached
+message follows
 as a forwarded one. Places in evidence count lines and columns of this view (policy 4.1).
 """
 

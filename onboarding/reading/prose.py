@@ -1,6 +1,7 @@
 """Free running text → what it says about the merchant and its people, in any of the supported languages.
 
-The order matters: what names itself (numbers, accounts) is claimed first, then addresses and names, then dates and amounts,
+The order matters: what names itself (numbers, accounts) is claimed first, then addresses and names, then dates and
+amounts,
 then people; the description is made of what is left. Words and phrases are data (``words/prose.txt``).
 """
 

@@ -1,6 +1,8 @@
-"""What the business does, in the payload's own words: sentences that speak of its trade, without the other facts in them.
+"""What the business does, in the payload's own words: sentences that speak of its trade, without the other facts
+in them.
 
-Greetings, requests and text addressed to the reviewing machine are no description (policy 1, 8.3); delivery delays stay in.
+Greetings, requests and text addressed to the reviewing machine are no description (policy 1, 8.3); delivery delays
+stay in.
 """
 
 import re
@@ -13,17 +15,23 @@ from onboarding.reading.prose_values import Found
 _LONGEST: Final = 2000
 _MOST: Final = 4
 _JOINT: Final = re.compile(
-    r"[,;](?=\s)|\s-\s|\s—\s|、|\n(?=\s{0,4}[-*•])|(?<=\w)\s(?=(?:and|und|et|en|e|y|i|och)\s(?:our|unser|unsere|notre|nos|onze|ons|il|lo|la|nasza|vår|the|de|der|die|das|le)\s)"
+    r"[,;](?=\s)|\s-\s|\s—\s|、|\n(?=\s{0,4}[-*•])|(?<=\w)\s(?=(?:and|und|et|en|e|y|i|och)\s(?:our|unser"
+    r"|unsere|notre|nos|onze|ons|il|lo|la|nasza|vår|the|de|der|die|das|le)\s)"
 )
 _MACHINE: Final = re.compile(
-    r"\b(?:ignore|disregard|ignor\w+|vergiss|oublie\w*|negeer|desconsider\w+|zignoruj\w*|bortse)\b.{0,60}\b(?:instruction|instru|rule|check|prompt|anweisung"
-    r"|anleitung|regel|prüfung|consigne|vérification|opdracht|controle|regra|verifica|regole|polece|instrukc|kontrol|regler)"
-    r"|\b(?:system prompt|reviewing (?:model|system|ai)|language model|ai (?:model|reviewer|assistant|system)|llm|risk_score|as an ai)\b"
-    r"|\[\[|\]\]|<\||\|>|<!--|###\s*system|\brecommendation\b.{0,12}\bapprove|\bfindings?\b\s?[\"':=]{1,3}|指示を無視|無視して.{0,10}承認|지시.{0,6}무시",
+    r"\b(?:ignore|disregard|ignor\w+|vergiss|oublie\w*|negeer|desconsider\w+|zignoruj\w*"
+    r"|bortse)\b.{0,60}\b(?:instruction|instru|rule|check|prompt|anweisung"
+    r"|anleitung|regel|prüfung|consigne|vérification|opdracht|controle|regra|verifica|regole|polece"
+    r"|instrukc|kontrol|regler)"
+    r"|\b(?:system prompt|reviewing (?:model|system|ai)|language model|ai (?:model|reviewer|assistant"
+    r"|system)|llm|risk_score|as an ai)\b"
+    r"|\[\[|\]\]|<\||\|>|<!--|###\s*system|\brecommendation\b.{0,12}\bapprove|\bfindings?\b\s?[\"':=]{1,3}"
+    r"|指示を無視|無視して.{0,10}承認|지시.{0,6}무시",
     re.I,
 )
 _TRAILING: Final = re.compile(
-    r"[\s,;:.-]*(?:\b(?:and|und|et|en|e|y|i|och|at|on|under|unter|sur|op|em|no|na|en|su|pod|pa|på|via|through|over|auf|bei|see|www|our website|site)\b[\s,;:.-]*)*$",
+    r"[\s,;:.-]*(?:\b(?:and|und|et|en|e|y|i|och|at|on|under|unter|sur|op|em|no|na|en|su|pod|pa|på|via"
+    r"|through|over|auf|bei|see|www|our website|site)\b[\s,;:.-]*)*$",
     re.I,
 )
 _LEADING: Final = re.compile(r"^[\s,;:.()*•-]+")
@@ -54,7 +62,8 @@ def is_for_machine(text: str) -> bool:
 
 
 def _activity(page: Page, start: int, end: int) -> str:
-    """The clauses of one sentence from the first to the last that speaks of the trade, facts of other fields left out."""
+    """The clauses of one sentence from the first to the last that speaks of the trade, facts of other fields left
+    out."""
     if not page.cues_in(start, end, "activity") or is_for_machine(page.text[start:end]):
         return ""
     clauses = _clauses(page, start, end)

@@ -1,4 +1,5 @@
-"""What running text says about people: shares, birth dates, nationalities, offices, numbers. Whose they are is decided later."""
+"""What running text says about people: shares, birth dates, nationalities, offices, numbers. Whose they are is
+decided later."""
 
 import re
 from collections.abc import Iterator
@@ -11,13 +12,15 @@ from onboarding.reading.prose_values import is_birth_date
 from onboarding.reading.shapes import flat
 
 FRACTIONS: Final = {
-    "all": "100 %", "half": "50 %", "third": "33.33 %", "two_thirds": "66.67 %", "quarter": "25 %", "three_quarters": "75 %",
+    "all": "100 %", "half": "50 %", "third": "33.33 %", "two_thirds": "66.67 %", "quarter": "25 %",
+    "three_quarters": "75 %",
 }  # fmt: skip
 _YEAR: Final = re.compile(
     r"[^\w]{0,3}(?:in |en |im jahr |im |w |el |nel |no ano de |em |år |i )?((?:19|20)\d\d)(?![\d.,/-])"
 )
 _DEMONYM: Final = re.compile(
-    r"(?:South|North|New|Saudi|Sri|Costa|Puerto|Sierra|Burkina|Cabo|Cape|Papua|East|Trinidad(?:ian)? and) [A-Z][^\W\d_]{3,}"
+    r"(?:South|North|New|Saudi|Sri|Costa|Puerto|Sierra|Burkina|Cabo|Cape|Papua|East|Trinidad(?:ian)? and) "
+    r"[A-Z][^\W\d_]{3,}"
     r"|[^\W\d_]{4,}(?:-[^\W\d_]+)?"
 )
 _ID: Final = re.compile(r"[\s:.#nº°o-]{0,6}((?=[A-Za-z0-9.-]{0,12}\d)[A-Za-z0-9][A-Za-z0-9.-]{4,24})")
@@ -49,7 +52,8 @@ _IN: Final = frozenset(
 
 
 class Event(NamedTuple):
-    """One statement: ``field`` of a person, ``raw`` as written (or a fraction as a percentage), its place, its phrase."""
+    """One statement: ``field`` of a person, ``raw`` as written (or a fraction as a percentage), its place, its
+    phrase."""
 
     field: str
     raw: str
@@ -83,7 +87,7 @@ def _shares(page: Page, start: int, end: int, owners: bool) -> Iterator[Event]:
         if spoken_of and not covered and page.is_free(cue.start, cue.end) and not _inside(page, cue, "rest"):
             yield Event("ownership_pct", FRACTIONS[cue.concept], cue.start, cue.end, page.text[cue.start : cue.end])
     for cue in page.cues_in(start, end, "rest"):
-        if spoken_of and not [span for span in page.spans_in(cue.end, min(cue.end + 12, end), "percent")]:
+        if spoken_of and not list(page.spans_in(cue.end, min(cue.end + 12, end), "percent")):
             yield Event("rest", page.text[cue.start : cue.end], cue.start, cue.end, page.text[cue.start : cue.end])
 
 
@@ -127,7 +131,8 @@ def _roles(page: Page, start: int, end: int) -> Iterator[Event]:
 def _nationalities(page: Page, start: int, end: int) -> Iterator[Event]:
     for cue in page.cues_in(start, end, "nationality"):
         tail = re.match(
-            r"[\s:：はが는은이]{0,3}(?:is |ist |est |of (?:the )?|du |de |de la |des |von )?([^\s,;.()\d。、（）]{1,30}?(?=です|で|입|[\s,;.()\d。、（）]|$)(?: [A-Z][^\s,;.()]{2,20})?)",
+            r"[\s:：はが는은이]{0,3}(?:is |ist |est |of (?:the )?|du |de |de la |des |von "
+            r")?([^\s,;.()\d。、（）]{1,30}?(?=です|で|입|[\s,;.()\d。、（）]|$)(?: [A-Z][^\s,;.()]{2,20})?)",
             page.plain[cue.end : min(cue.end + 60, end)],
         )
         if tail and country_code(tail.group(1)):

@@ -19,10 +19,12 @@ from onboarding.reading.vocabulary import load_words
 _NEAR: Final = 45
 _KANA: Final = re.compile(r"\s?[（(]\s?([ァ-ヶー・ \u3000]{3,60})[）)]")
 _TITLE: Final = re.compile(
-    r"[\s:：]{0,3}(?:is |are |ist |est |es |è |é |jest |är |は|는|은)?(?P<quote>[\"'«„“「『])?(?P<name>(?(quote)[^\"'»”“」』\n]{2,60}|[^\W\d_a-z][^\n,;.()]{1,60}))"
+    r"[\s:：]{0,3}(?:is |are |ist |est |es |è |é |jest |är |は|는"
+    r"|은)?(?P<quote>[\"'«„“「『])?(?P<name>(?(quote)[^\"'»”“」』\n]{2,60}|[^\W\d_a-z][^\n,;.()]{1,60}))"
 )
 _CUT: Final = re.compile(
-    r"\s+(?:in|at|and|which|on|since|und|in|seit|et|à|depuis|en|sinds|y|desde|e|dal|a|i|w|od|och|sedan|from|is|ist|est)\s+(?=[a-z])|で|です|입니다|이라"
+    r"\s+(?:in|at|and|which|on|since|und|in|seit|et|à|depuis|en|sinds|y|desde|e|dal|a|i|w|od|och|sedan"
+    r"|from|is|ist|est)\s+(?=[a-z])|で|です|입니다|이라"
 )
 
 

@@ -1,4 +1,5 @@
-"""Numbers and addresses that running text names without a colon: "EIN is 12-3456789", "Tél. 04 65 71 00 12", "HRB 999001".
+"""Numbers and addresses that running text names without a colon: "EIN is 12-3456789", "Tél. 04 65 71 00 12", "HRB
+999001".
 
 The words that name them are the label glossary's; the value has to follow at once and look like one (policy 5, 10).
 """
@@ -57,11 +58,13 @@ _SHAPED: Final = {"phone": ("phone",), "iban": ("iban",), "email": ("email",), "
 _BANK: Final = ("account_number", "bank_code", "branch_code", "routing_number")
 _OTHERS: Final = ("fax", "bic", "lei", "duns", "rea", "corp_reg_kr", "national_id", "passport_number", "other")
 _VALUE: Final = re.compile(
-    r"[A-Z0-9]{2}\.?[A-Z0-9]{3}\.?[A-Z0-9]{3}/[A-Z0-9]{4}-?\d{2}(?!\w)|(?:[A-Z]{1,4}[ ./-]{0,2})?[A-Z0-9Ñ&]{0,12}\d[A-Z0-9]{0,20}(?:[ ./-]{1,2}[A-Z0-9]{0,8}\d[A-Z0-9]{0,8}){0,6}"
+    r"[A-Z0-9]{2}\.?[A-Z0-9]{3}\.?[A-Z0-9]{3}/[A-Z0-9]{4}-?\d{2}(?!\w)"
+    r"|(?:[A-Z]{1,4}[ ./-]{0,2})?[A-Z0-9Ñ&]{0,12}\d[A-Z0-9]{0,20}(?:[ ./-]{1,2}[A-Z0-9]{0,8}\d[A-Z0-9]{0,8}){0,6}"
     r"(?:[./-][A-Z0-9]{1,4}(?![a-z]))?(?: ?(?:MWST|TVA|IVA))?"
 )
 _GAP: Final = re.compile(
-    r"[\s:.#°º()\u3000-]{0,4}(?:(?:is|ist|est|è|es|é|to|är|lautet|of the company|number|nummer|numer|numéro|número|numero|n[ro°º]?|du siège|de la société"
+    r"[\s:.#°º()\u3000-]{0,4}(?:(?:is|ist|est|è|es|é|to|är|lautet|of the company|number|nummer|numer"
+    r"|numéro|número|numero|n[ro°º]?|du siège|de la société"
     r"|della società|spółki|van het bedrijf|:)[\s:.#°º-]{1,3}|(?:は|が|는|은|이|번호는|번호)\s?){0,2}",
     re.I,
 )
@@ -161,7 +164,7 @@ def _skip(page: Page, cue: Cue) -> None:
 def _shaped(page: Page, cue: Cue, start: int, label: str) -> Found | None:
     if cue.concept == "phone":
         return _phone(page, cue, label)
-    spans = [span for span in page.spans_in(cue.end, start + 18, *_SHAPED[cue.concept])]
+    spans = list(page.spans_in(cue.end, start + 18, *_SHAPED[cue.concept]))
     if (
         not spans
         or page.plain[cue.end : spans[0].start].count(".") > 1

@@ -15,58 +15,7 @@ from onboarding.reading.shapes import flat, shape
 from onboarding.reading.vocabulary import load_words
 
 _TOKEN: Final = re.compile(r"[^\s,;:()\"<>|!?]+")
-_JOINERS: Final = frozenset(
-    [
-        "de",
-        "la",
-        "du",
-        "des",
-        "del",
-        "della",
-        "delle",
-        "dei",
-        "di",
-        "da",
-        "do",
-        "das",
-        "dos",
-        "e",
-        "y",
-        "et",
-        "i",
-        "und",
-        "and",
-        "of",
-        "the",
-        "van",
-        "von",
-        "vom",
-        "der",
-        "den",
-        "het",
-        "'t",
-        "le",
-        "les",
-        "los",
-        "las",
-        "el",
-        "für",
-        "for",
-        "och",
-        "og",
-        "&",
-        "+",
-        "en",
-        "n'",
-        "à",
-        "al",
-        "zu",
-        "zum",
-        "am",
-        "im",
-        "à",
-    ]
-)
+_JOINERS: Final = frozenset(load_words("stops")["joiner"])
 _STOP: Final = re.compile(r"\s*\Z|\s{1,3}[A-Z\u00c0-\u00de]|\s{0,3}\n")
 _MOST_WORDS: Final = 9
 _EAST: Final = r"[\u3005\u30a0-\u30ff\u3400-\u9fff\uac00-\ud7afA-Za-z0-9ー・&＆-]"
@@ -86,7 +35,8 @@ def _forms() -> re.Pattern[str]:
     exact = sorted({shape(word) for word in words["exact"]}, key=len, reverse=True)
     space = {form: re.escape(form).replace("\\ ", r"[ \n]{1,3}") for form in [*loose, *exact]}
     return re.compile(
-        rf"(?<=[\w.)&'\",] )(?:(?P<any>{'|'.join(space[form] for form in loose)})|(?P<exact>{'|'.join(space[form] for form in exact)}))(?![\w&]|\.\w)"
+        rf"(?<=[\w.)&'\",] )(?:(?P<any>{'|'.join(space[form] for form in loose)})"
+        rf"|(?P<exact>{'|'.join(space[form] for form in exact)}))(?![\w&]|\.\w)"
     )
 
 

@@ -12,87 +12,7 @@ from onboarding.reading.spans import Span, spans
 from onboarding.reading.vocabulary import load_words
 
 _STOP: Final = re.compile(r"(?<![.!?])[.!?]{1,200}[\"')\]]{0,2}(?=\s)|[。！？]|\n")
-_ABBREVIATIONS: Final = frozenset(
-    [
-        "st",
-        "est",
-        "estd",
-        "col",
-        "nr",
-        "no",
-        "nos",
-        "tel",
-        "tel",
-        "tél",
-        "ul",
-        "al",
-        "pl",
-        "os",
-        "m",
-        "lok",
-        "geb",
-        "ur",
-        "ca",
-        "co",
-        "av",
-        "avda",
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "sr",
-        "sra",
-        "sig",
-        "dott",
-        "prof",
-        "ing",
-        "c",
-        "p",
-        "n",
-        "str",
-        "approx",
-        "ltd",
-        "inc",
-        "hab",
-        "int",
-        "corp",
-        "bzw",
-        "z",
-        "b",
-        "vs",
-        "etc",
-        "ext",
-        "apt",
-        "c/",
-        "e.g",
-        "i.e",
-        "z.b",
-        "gegr",
-        "dob",
-        "d.o.b",
-        "mob",
-        "fax",
-        "fam",
-        "lic",
-        "pte",
-        "pty",
-        "priv",
-        "pvt",
-        "gem",
-        "ggf",
-        "inkl",
-        "max",
-        "min",
-        "mln",
-        "mio",
-        "tys",
-        "tsd",
-        "esc",
-        "piso",
-        "núm",
-        "num",
-    ]
-)
+_ABBREVIATIONS: Final = frozenset(load_words("stops")["abbreviation"])
 _CHATTY: Final = re.compile(r"[a-z0-9]{3,40}[.?!] (?=(?:i|we|my|me|the|our|it|want|do|usual|can|thx)(?![^\s']))")
 _BULLET: Final = re.compile(r"\s{0,8}(?:[-*•·‣▪–]|\d{1,2}[.)]|[a-z][.)])\s")
 _WRAPPED: Final = 45
@@ -115,7 +35,8 @@ class Company(NamedTuple):
 
 
 class Page:
-    """``plain`` and ``low`` have the length of ``text`` (see shapes). ``sentences`` are (start, end), in order, complete."""
+    """``plain`` and ``low`` have the length of ``text`` (see shapes). ``sentences`` are (start, end), in order,
+    complete."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -230,9 +151,9 @@ def _is_full_stop(plain: str, start: int, match: re.Match[str], relaxed: bool) -
     before = plain[max(start, match.start() - 20) : match.start()].split()
     word = before[-1].lower().lstrip("(\"'") if before else ""
     after = plain[match.end() : match.end() + 40].lstrip()
-    if not after or not (after[0].isupper() or after[0].isdigit() or after[0] in "\"'({[<" or _CJK.match(after)):
-        if not relaxed or word in _ABBREVIATIONS or len(word) < 3:
-            return not after or "\n" in plain[match.end() : match.end() + 3]
+    begins = bool(after) and (after[0].isupper() or after[0].isdigit() or after[0] in "\"'({[<" or _CJK.match(after))
+    if not begins and (not relaxed or word in _ABBREVIATIONS or len(word) < 3):
+        return not after or "\n" in plain[match.end() : match.end() + 3]
     if (
         word in _ABBREVIATIONS
         or (len(word) == 1 and word.isalpha())
@@ -242,70 +163,4 @@ def _is_full_stop(plain: str, start: int, match: re.Match[str], relaxed: bool) -
     return True
 
 
-_STARTERS: Final = frozenset(
-    [
-        "we",
-        "our",
-        "i",
-        "my",
-        "the",
-        "it",
-        "they",
-        "wir",
-        "unsere",
-        "ich",
-        "unser",
-        "die",
-        "das",
-        "der",
-        "nous",
-        "notre",
-        "je",
-        "nos",
-        "la",
-        "le",
-        "les",
-        "wij",
-        "onze",
-        "ik",
-        "ons",
-        "het",
-        "de",
-        "nós",
-        "nosso",
-        "nossa",
-        "somos",
-        "nuestra",
-        "nuestro",
-        "vendemos",
-        "vendiamo",
-        "siamo",
-        "noi",
-        "il",
-        "lo",
-        "sprzedajemy",
-        "jesteśmy",
-        "nasza",
-        "nasz",
-        "firma",
-        "vi",
-        "vår",
-        "vårt",
-        "jag",
-        "ditt",
-        "annual",
-        "address",
-        "anschrift",
-        "siège",
-        "sede",
-        "domicilio",
-        "adres",
-        "adress",
-        "telefon",
-        "tel",
-        "iban",
-        "website",
-        "web",
-        "site",
-    ]
-)
+_STARTERS: Final = frozenset(load_words("stops")["starter"])

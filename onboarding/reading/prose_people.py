@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from onboarding.reading.cues import Cue
 from onboarding.reading.people import role_kinds
 from onboarding.reading.prose_events import Event, events
 from onboarding.reading.prose_mentions import Mention, names
 from onboarding.reading.prose_names import companies
 from onboarding.reading.prose_page import Company, Page
+from onboarding.reading.prose_speaker import speaker_of, speakers
 from onboarding.reading.shapes import flat
 
 _CLOSE: Final = 90
@@ -33,7 +33,8 @@ _STRONG: Final = ("ownership_pct", "dob", "roles", "owner", "rest", "passport_nu
 
 
 class Person(NamedTuple):
-    """Somebody the text says something about: ``details`` are (field, raw, offset, label), ``family`` whose family name he bears."""
+    """Somebody the text says something about: ``details`` are (field, raw, offset, label), ``family`` whose family
+    name he bears."""
 
     name: str
     start: int
@@ -51,8 +52,8 @@ class People(NamedTuple):
 def read_people(page: Page, *, merchant: Company | None, sender: str | None, owners: bool = False) -> People:
     """All owners and officers named in ``page``. ``sender`` is the name in the mail's From, for "I own it"."""
     named = names(page)
-    speaker = _speaker(page, named, sender)
-    everyone = sorted([*named, *_speakers(page, named, speaker), *_entities(page, merchant)], key=lambda m: m.start)
+    speaker = speaker_of(page, named, sender)
+    everyone = sorted([*named, *speakers(page, named, speaker), *_entities(page, merchant)], key=lambda m: m.start)
     given: dict[int, list[Event]] = {}
     last: Mention | None = None
     for start, end in page.sentences:
@@ -62,53 +63,6 @@ def read_people(page: Page, *, merchant: Company | None, sender: str | None, own
         real = [m for m in here if any(e.field in _STRONG for e in given.get(m.start, []))]
         last = real[-1] if real else last
     return _people(page, everyone, given, speaker, merchant)
-
-
-def _speaker(page: Page, named: list[Mention], sender: str | None) -> str | None:
-    """The writer's name: as he introduces himself, as he signs, as his mail program calls him."""
-    by_start = {mention.start: mention for mention in named}
-    for cue in page.cues_in(0, len(page.text), "my_name"):
-        after = next((by_start[at] for at in range(cue.end, cue.end + 4) if at in by_start), None)
-        if after and not after.relative:
-            return after.name
-    for cue in reversed(page.cues_in(0, len(page.text), "signoff")):
-        signed = next((by_start[at] for at in range(cue.end, cue.end + 61) if at in by_start), None)
-        if signed and not page.plain[cue.end : signed.start].strip(" ,.!\n-"):
-            return signed.name
-    if sender and len(sender.split()) > 1 and not companies(Page(sender)) and not any(c.isdigit() for c in sender):
-        return sender
-    lines = [m for m in named if _alone(page, m)]
-    return lines[-1].name if lines and lines[-1].start > len(page.text) * 0.6 else None
-
-
-def _alone(page: Page, mention: Mention) -> bool:
-    line = page.plain.rfind("\n", 0, mention.start) + 1
-    stop = page.plain.find("\n", mention.end)
-    return (
-        page.plain[line : stop if stop >= 0 else len(page.plain)].strip(" ,.\r")
-        == page.plain[mention.start : mention.end]
-    )
-
-
-def _speakers(page: Page, named: list[Mention], speaker: str | None) -> list[Mention]:
-    """The writer where he speaks of himself."""
-    if speaker is None:
-        return []
-    taken = {m.start for m in named}
-    return [
-        Mention(cue.start, cue.end, speaker, speaker=True)
-        for cue in page.cues_in(0, len(page.text), "first_person", "my_name")
-        if _is_i(page, cue) and page.is_free(cue.start, cue.end) and taken.isdisjoint(range(cue.end, cue.end + 4))
-    ]
-
-
-def _is_i(page: Page, cue: Cue) -> bool:
-    """Polish "i" is "and", Swedish "i" is "in": a small i counts only before an English verb."""
-    word = page.plain[cue.start : cue.end]
-    return (
-        word != "i"
-        or re.match(r" (?:own|am|have|was|hold|run|and my)\b", page.plain[cue.end : cue.end + 9]) is not None
-    )
 
 
 def _entities(page: Page, merchant: Company | None) -> list[Mention]:
@@ -261,7 +215,8 @@ def _is_somebody(page: Page, mention: Mention, said: list[Event]) -> bool:
 
 
 def _details(said: list[Event]) -> tuple[tuple[str, Any, int, str], ...]:
-    """One value a field, the first stated; offices together; a bracketed date or bare demonym only if nothing better."""
+    """One value a field, the first stated; offices together; a bracketed date or bare demonym only if nothing
+    better."""
     found: dict[str, tuple[str, Any, int, str]] = {}
     for event in sorted(said, key=lambda event: (event.field.endswith("?"), event.start)):
         field = event.field.rstrip("?")
@@ -279,7 +234,8 @@ def _details(said: list[Event]) -> tuple[tuple[str, Any, int, str], ...]:
 def _links(
     page: Page, everyone: list[Mention], given: dict[int, list[Event]], speaker: str | None, merchant: Company
 ) -> list[dict[str, Any]]:
-    """Who holds what of whom. A company named before its holders in their sentence ("X is owned by …") is what they hold."""
+    """Who holds what of whom. A company named before its holders in their sentence ("X is owned by …") is what
+    they hold."""
     links = []
     for mention in everyone:
         for share in (event for event in given.get(mention.start, []) if event.field == "ownership_pct"):

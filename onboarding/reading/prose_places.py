@@ -13,105 +13,33 @@ from onboarding.reading.prose_values import Found
 from onboarding.reading.shapes import flat
 from onboarding.reading.vocabulary import load_words
 
-_CITY: Final = r"[A-Z\u00c0-\u00de\u0104-\u017d][\w'.\u00c0-\u024f-]{1,30}(?:[ -](?:(?:de|la|am|an|der|upon|on|aan|den|do|da|di|del|sur|en|le|les|los|las|y|i|im|in|bei|ob)[ -])*[A-Z\u00c0-\u00de\u0104-\u017d][\w'\u00c0-\u024f-]{1,30}){0,3}"
+_CITY: Final = (
+    r"[A-Z\u00c0-\u00de\u0104-\u017d][\w'.\u00c0-\u024f-]{1,30}(?:[ -](?:(?:de|la|am|an|der|upon|on|aan|den|do"
+    r"|da|di|del|sur|en|le|les|los|las|y|i|im|in|bei"
+    r"|ob)[ -])*[A-Z\u00c0-\u00de\u0104-\u017d][\w'\u00c0-\u024f-]{1,30}){0,3}"
+)
 _CODES: Final = re.compile(
     r"(?<![\w/-])(?:"
-    r"(?P<gb>[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})|(?P<ca>[A-Z]\d[A-Z] ?\d[A-Z]\d)|(?P<ie>[A-Z]\d[\dW] ?[A-Z\d]{4})|(?P<mt>[A-Z]{3} ?\d{4})"
-    r"|(?P<nl>\d{4} ?[A-Z]{2})|(?P<pl>\d{2}-\d{3})|(?P<br>\d{5}-\d{3})|(?P<pt>\d{4}-\d{3})|(?P<us>\d{5}-\d{4})|(?P<se>\d{3} \d{2})"
+    r"(?P<gb>[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})|(?P<ca>[A-Z]\d[A-Z] ?\d[A-Z]\d)|(?P<ie>[A-Z]\d[\dW] "
+    r"?[A-Z\d]{4})|(?P<mt>[A-Z]{3} ?\d{4})"
+    r"|(?P<nl>\d{4} ?[A-Z]{2})|(?P<pl>\d{2}-\d{3})|(?P<br>\d{5}-\d{3})|(?P<pt>\d{4}-\d{3})"
+    r"|(?P<us>\d{5}-\d{4})|(?P<se>\d{3} \d{2})"
     r"|(?P<bare>(?:[A-Z]{1,2}-)?\d{4,6}))(?![\w/-]|[.,]\d)"
 )
-_STATES: Final = frozenset(
-    [
-        "NSW",
-        "VIC",
-        "QLD",
-        "SA",
-        "WA",
-        "TAS",
-        "ACT",
-        "NT",
-        "AL",
-        "AK",
-        "AZ",
-        "AR",
-        "CA",
-        "CO",
-        "CT",
-        "DE",
-        "FL",
-        "GA",
-        "HI",
-        "ID",
-        "IL",
-        "IN",
-        "IA",
-        "KS",
-        "KY",
-        "LA",
-        "ME",
-        "MD",
-        "MA",
-        "MI",
-        "MN",
-        "MS",
-        "MO",
-        "MT",
-        "NE",
-        "NV",
-        "NH",
-        "NJ",
-        "NM",
-        "NY",
-        "NC",
-        "ND",
-        "OH",
-        "OK",
-        "OR",
-        "PA",
-        "RI",
-        "SC",
-        "SD",
-        "TN",
-        "TX",
-        "UT",
-        "VT",
-        "VA",
-        "WA",
-        "WV",
-        "WI",
-        "WY",
-        "DC",
-        "BC",
-        "AB",
-        "SK",
-        "MB",
-        "ON",
-        "QC",
-        "NB",
-        "NS",
-        "PE",
-        "NL",
-        "SP",
-        "RJ",
-        "MG",
-        "RS",
-        "PR",
-        "BA",
-        "KA",
-        "MH",
-        "DL",
-        "TN",
-    ]
-)
+_STATES: Final = frozenset(load_words("stops")["state"])
 _STREET: Final = re.compile(
-    r"(?:\d{1,4}(?:st|nd|rd|th) [^\W\d]|\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?,? [^\W\d]|[^\W\d_]{2,}\.?,? (?:n[°ºr.]{1,2} ?)?#?\d{1,5}|[^\W\d_]{2,}(?:straat|strasse|straße|gatan|vägen|weg|gasse|kade|laan)\b)",
+    r"(?:\d{1,4}(?:st|nd|rd|th) [^\W\d]|\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?,? [^\W\d]|[^\W\d_]{2,}\.?,? "
+    r"(?:n[°ºr.]{1,2} ?)?#?\d{1,5}|[^\W\d_]{2,}(?:straat|strasse|straße|gatan|vägen|weg|gasse|kade"
+    r"|laan)\b)",
     re.I,
 )
 _TOKEN: Final = re.compile(r"[^\s]+")
 _EASTERN: Final = re.compile(
     r"〒\s?\d{3}[-−]?\d{4}[ \u3000]?[^\n、。;；:：（(]{4,60}"
     r"|[\u4e00-\u9fff]{2,3}[都道府県][\u4e00-\u9fff々]{1,8}[市区郡町村][^\n、。;；:：（(\s]{1,40}"
-    r"|(?:\(?\d{5}\)?\s)?(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주)[가-힣]{0,6}\s[가-힣]{1,8}[시군구]\s[^\n.,;:은는이가]{2,60}?\d{1,5}(?:-\d{1,4})?(?:번지|호|층)?(?:,? ?[가-힣\d]{1,10}(?:층|호))?(?:\s?\(\d{5}\)|\s\d{5}(?!\d))?"
+    r"|(?:\(?\d{5}\)?\s)?(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남"
+    r"|제주)[가-힣]{0,6}\s[가-힣]{1,8}[시군구]\s[^\n.,;:은는이가]{2,60}?\d{1,5}(?:-\d{1,4})?(?:번지|호|층)?(?:,? "
+    r"?[가-힣\d]{1,10}(?:층|호))?(?:\s?\(\d{5}\)|\s\d{5}(?!\d))?"
 )
 _CODE_WORDS: Final = re.compile(
     r"\b(?:CEP|C\.?P\.?|PLZ|postcode|post code|zip(?: code)?|eircode|CAP|kod pocztowy)[: ]+(?=[A-Z0-9])", re.I
@@ -241,75 +169,8 @@ def _street_start(page: Page, start: int, code: int) -> int:
     return min(start, code)
 
 
-_PREPOSITIONS: Final = frozenset(["in", "at", "en", "em", "na", "no", "i", "w", "op", "pa", "bei", "an", "from"])
-_LEADS: Final = frozenset(
-    [
-        "in",
-        "at",
-        "an",
-        "am",
-        "on",
-        "of",
-        "and",
-        "und",
-        "e",
-        "y",
-        "i",
-        "et",
-        "en",
-        "och",
-        "from",
-        "aus",
-        "im",
-        "the",
-        "der",
-        "die",
-        "das",
-        "den",
-        "our",
-        "unsere",
-        "notre",
-        "unser",
-        "ons",
-        "sitz",
-        "adresse",
-        "anschrift",
-        "address",
-        "sede",
-        "siege",
-        "domicilio",
-        "adres",
-        "adress",
-        "located",
-        "based",
-        "nous",
-        "wir",
-        "we",
-        "vi",
-        "a",
-        "u",
-        "w",
-        "we",
-        "son",
-        "de",
-        "del",
-        "la",
-        "em",
-        "na",
-        "no",
-        "with",
-        "ditt",
-        "to",
-        "by",
-        "is",
-        "ist",
-        "est",
-        "es",
-        "is",
-        "shop",
-        "office",
-    ]
-)
+_PREPOSITIONS: Final = frozenset(load_words("stops")["place_preposition"])
+_LEADS: Final = frozenset(load_words("stops")["lead"])
 
 
 def _end(page: Page, code: re.Match[str]) -> tuple[int, bool]:

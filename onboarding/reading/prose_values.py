@@ -1,4 +1,5 @@
-"""Dates, amounts and counts in running text: which of them are the merchant's founding date, volume, ticket, sales a month.
+"""Dates, amounts and counts in running text: which of them are the merchant's founding date, volume, ticket, sales
+a month.
 
 The phrase nearest before a value decides, within its sentence and back to the value before; else one right after it.
 What no phrase explains is nobody's value (policy 4.3, 4.4, 4.9).
@@ -35,7 +36,8 @@ class Found(NamedTuple):
 
 
 def read_values(page: Page) -> list[Found]:
-    """Founding date, expected volume, average ticket, transactions a month: the first of each that a phrase explains."""
+    """Founding date, expected volume, average ticket, transactions a month: the first of each that a phrase
+    explains."""
     best: dict[str, Found] = {}
     for found in [*_dates(page), *_counts(page), *_amounts(page)]:
         if found.path not in best or found.confidence > best[found.path].confidence:

@@ -1,4 +1,5 @@
-"""What a value's own shape gives away: addresses of mail and web, accounts, dates, percentages, amounts, phones, numbers.
+"""What a value's own shape gives away: addresses of mail and web, accounts, dates, percentages, amounts, phones,
+numbers.
 
 Spans do not overlap; the more telling shape wins. All patterns are linear (bounded repeats, no nesting).
 """
@@ -25,12 +26,17 @@ _W: Final = rf"[^\W{_EAST}]"
 """A word character of a script that puts blanks between words: a value may stand right against kana, Han or Hangul."""
 _NUM: Final = r"\d{1,15}(?:[.,' ]\d{2,3}(?!\d)){0,6}(?:[.,]\d{1,2}(?!\d))?"
 _MULTIPLIER: Final = (
-    r"(?:\s?(?:k|m|tsd\.?|tys\.?|mille|mil|mio\.?|mln\.?|mn|tausend|thousand|grand|million(?:en|s|es|er)?|miljoen|milhoes|milhao"
+    r"(?:\s?(?:k|m|tsd\.?|tys\.?|mille|mil|mio\.?|mln\.?|mn|tausend|thousand|grand|million(?:en|s|es|er)?"
+    r"|miljoen|milhoes|milhao"
     r"|millones|milioni|mila|tusen|miljoner|lakhs?|crores?|tysiecy|milionow|k€|百万|千万|万|億|천만|백만|만|억|천)(?![^\W\d_]{2}))"
 )
-_CODES: Final = r"eur|usd|gbp|chf|sek|nok|dkk|pln|czk|huf|brl|mxn|cad|aud|nzd|jpy|krw|inr|sgd|hkd|aed|sar|kwd|bhd|omr|qar|jod|tnd|zar|cny|try|ils"
+_CODES: Final = (
+    r"eur|usd|gbp|chf|sek|nok|dkk|pln|czk|huf|brl|mxn|cad|aud|nzd|jpy|krw|inr|sgd|hkd|aed|sar|kwd|bhd|omr|qar"
+    r"|jod|tnd|zar|cny|try|ils"
+)
 _WORDS: Final = (
-    r"euros?|pounds?|quid|dollars?|bucks|franken|francs?|zl(?:oty(?:ch)?)?|kr(?:onor|oner|\.)?|yen|won|reais|real|pesos?|rands?|dirhams?"
+    r"euros?|pounds?|quid|dollars?|bucks|franken|francs?|zl(?:oty(?:ch)?)?|kr(?:onor|oner|\.)?|yen|won"
+    r"|reais|real|pesos?|rands?|dirhams?"
     r"|rupees|円|원|元"
 )
 _SIGN: Final = r"(?:[a-z]{1,2}\$|r\$|rs\.?|us\$|[€£$¥₩₹￥￦฿₺]|r(?=\s?\d))"
@@ -39,28 +45,33 @@ _TO: Final = rf"(?:\s?(?:-|~|to|bis|a|tot|till|do|al|ate|e|and|und|から|에서
 _ONE: Final = rf"{_NUM}(?:[.,]?\s?[-.]-?(?=\s|$|[a-z]))?{_MULTIPLIER}{{0,2}}"
 _AMOUNT: Final = re.compile(
     rf"(?<!{_W})(?<![.,])-?\s?(?:(?:{_CODES}|{_SIGN})\s?-?)?{_ONE}{_UNIT}?(?:{_TO}{_ONE}{_UNIT}?)?(?!{_W}|[@%])"
-    rf"|(?<!{_W})(?<![.,])(?:(?:{_CODES}|{_SIGN})\s?)?{_NUM}(?:[.,]\d{{1,3}})?\s?[万億만억천백]{{1,2}}(?:\s?\d{{1,4}}\s?[万만천]{{0,2}})?\s?(?:円|원)?"
+    rf"|(?<!{_W})(?<![.,])(?:(?:{_CODES}"
+    rf"|{_SIGN})\s?)?{_NUM}(?:[.,]\d{{1,3}})?\s?[万億만억천백]{{1,2}}(?:\s?\d{{1,4}}\s?[万만천]{{0,2}})?\s?(?:円|원)?"
     rf"|(?<!{_W})(?<![.,])(?:(?:{_CODES}|{_SIGN})\s?)?{_NUM}\s?(?:円|원)"
 )
 _MONEY: Final = re.compile(
-    rf"[€£$¥₩₹￥￦]|(?<![^\W\d_])(?:{_CODES}|{_WORDS}|r\$)(?![^\W\d_])|円|원|(?<=\d){_MULTIPLIER}|\d{{1,3}}[.,' ]\d{{3}}"
+    rf"[€£$¥₩₹￥￦]|(?<![^\W\d_])(?:{_CODES}|{_WORDS}|r\$)(?![^\W\d_])|円|원"
+    rf"|(?<=\d){_MULTIPLIER}|\d{{1,3}}[.,' ]\d{{3}}"
 )
 _EMAIL: Final = re.compile(
     rf"(?<!{_W})(?<![.+%'-])(?:{_W}|[.+%'-]){{1,64}}@(?:{_W}|-){{1,63}}(?:\.(?:{_W}|-){{1,63}}){{1,8}}"
 )
 _TLD: Final = (
-    "com|org|net|info|biz|io|co|app|shop|store|online|site|eu|de|at|ch|fr|be|nl|lu|pt|br|es|mx|it|pl|se|no|dk|fi|uk|ie|us|ca|au|nz|jp|kr|in|sg"
+    "com|org|net|info|biz|io|co|app|shop|store|online|site|eu|de|at|ch|fr|be|nl|lu|pt|br|es|mx|it|pl|se"
+    "|no|dk|fi|uk|ie|us|ca|au|nz|jp|kr|in|sg"
     "|za|ae|mt|hk|cn|example|test|dev|me|tv|cafe|bike|berlin|paris|london|tokyo"
 )
 _URL: Final = re.compile(
     rf"(?<!{_W})(?<![@/.])(?:https?:/{{1,2}}[^\s<>\"'()\[\]{{}},;|{_EAST}、。）」】]{{3,300}}"
     rf"|www\.(?:{_W}|-){{1,63}}(?:\.(?:{_W}|-){{1,63}}){{1,6}}(?:/[^\s<>\"'(),;|、。）]{{0,200}})?"
-    rf"|(?:{_W}|-){{2,63}}(?:\.(?:{_W}|-){{1,63}}){{0,5}}\.(?:{_TLD})(?!{_W}|[@-]|\.{_W})(?:/[^\s<>\"'(),;|]{{0,200}})?)",
+    rf"|(?:{_W}|-){{2,63}}(?:\.(?:{_W}|-){{1,63}}){{0,5}}\.(?:{_TLD})(?!{_W}|[@-]"
+    rf"|\.{_W})(?:/[^\s<>\"'(),;|]{{0,200}})?)",
     re.I,
 )
 _IBAN: Final = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Z0-9])")
 _PERCENT: Final = re.compile(
-    rf"(?<!{_W})(?<![.,])\d{{1,3}}(?:[.,]\d{{1,4}})?\s?(?:%|percent\b|per cent\b|prozent\b|procent\b|pour cent\b|por cento\b|por ciento\b|per cento\b"
+    rf"(?<!{_W})(?<![.,])\d{{1,3}}(?:[.,]\d{{1,4}})?\s?(?:%|percent\b|per cent\b|prozent\b|procent\b|pour "
+    rf"cent\b|por cento\b|por ciento\b|per cento\b"
     r"|proc\.|pct\b|パーセント|퍼센트|프로)"
 )
 _PHONE: Final = re.compile(rf"(?<!{_W})(?<![.,])(?:\+|00)?\(?\d[\d ()/.-]{{5,22}}\d(?!{_W}|[@%])")
@@ -75,7 +86,8 @@ def _dates() -> re.Pattern[str]:
     era = r"(?:令和|平成|昭和|大正)\s?(?:元|\d{1,2})\s?年\s?\d{1,2}\s?月\s?\d{1,2}\s?日"
     return re.compile(
         rf"{era}|\d{{4}}\s?[年년]\s?\d{{1,2}}\s?[月월]\s?\d{{1,2}}\s?[日일]"
-        rf"|(?<![\w.])\d{{1,2}}(?:st|nd|rd|th|er|re|o|a|°|:?e|\.)?(?:\s{{1,3}}|-){of}{month},?(?:\s{{1,3}}|-)(?:de |del |of |do )?\d{{4}}(?!\d)(?:\s?r\.)?"
+        rf"|(?<![\w.])\d{{1,2}}(?:st|nd|rd|th|er|re|o|a|°|:?e|\.)?(?:\s{{1,3}}|-){of}{month},?(?:\s{{1,3}}"
+        rf"|-)(?:de |del |of |do )?\d{{4}}(?!\d)(?:\s?r\.)?"
         rf"|(?<!\w){month}\s{{1,3}}\d{{1,2}}(?:st|nd|rd|th)?,?\s{{1,3}}\d{{4}}(?!\d)"
         rf"|(?<![\w.])\d{{4}}\s{{0,1}}{month}\s?\d{{1,2}}(?!\d)"
         r"|(?<![\w.,/-])\d{4}\.\s?\d{1,2}\.\s?\d{1,2}(?![\d/-])\.?"

@@ -3,14 +3,20 @@
 The result keeps every offset: what does not count is blanked out, so places stay true (policy 4.5).
 """
 
+import itertools
 import re
 from email.utils import parseaddr
 from typing import Final, NamedTuple
 
-_FROM: Final = "from|von|de|van|da|od|från|fra|expéditeur|remitente|mittente|afzender|nadawca|avsändare|差出人|送信者|보낸\\s?사람|발신"
+_FROM: Final = (
+    "from|von|de|van|da|od|från|fra|expéditeur|remitente|mittente|afzender|nadawca|avsändare|差出人|送信者|보낸\\s?사람"
+    "|발신"
+)
 _OTHER: Final = (
-    "to|cc|bcc|sent|date|subject|reply-to|received|return-path|message-id|mime-version|content-[a-z-]+|x-[a-z-]+|an|kopie|gesendet"
-    "|datum|betreff|à|envoyé|objet|aan|verzonden|onderwerp|para|enviado(?:\\sel|\\sem)?|data|fecha|assunto|asunto|a|inviato|oggetto|do"
+    "to|cc|bcc|sent|date|subject|reply-to|received|return-path|message-id|mime-version|content-[a-z-]+"
+    "|x-[a-z-]+|an|kopie|gesendet"
+    "|datum|betreff|à|envoyé|objet|aan|verzonden|onderwerp|para|enviado(?:\\sel|\\sem)?|data|fecha"
+    "|assunto|asunto|a|inviato|oggetto|do"
     "|wysłano|temat|till|skickat|ämne|宛先|日時|送信日時|日付|件名|받는\\s?사람|보낸\\s?날짜|날짜|제목|참조"
 )
 _SUBJECT: Final = "subject|betreff|objet|onderwerp|assunto|asunto|oggetto|temat|ämne|件名|제목"
@@ -19,9 +25,12 @@ _IS_FROM: Final = re.compile(rf"(?:{_FROM})\Z", re.I)
 _IS_SUBJECT: Final = re.compile(rf"(?:{_SUBJECT})\Z", re.I)
 _ADDRESS: Final = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _FORWARD: Final = re.compile(
-    r"forwarded message|begin forwarded|weitergeleitete nachricht|anfang der weitergeleiteten|message (?:transféré|réexpédié)"
-    r"|doorgestuurd bericht|mensagem (?:encaminhada|reencaminhada)|mensaje reenviado|messaggio inoltrato|wiadomość przekazan"
-    r"|przekazan\w* wiadomoś|vidarebefordrat (?:meddelande|brev)|転送(?:された)?メッセージ|転送メール|전달된 메(?:시지|일)",
+    r"forwarded message|begin forwarded|weitergeleitete nachricht|anfang der weitergeleiteten|message "
+    r"(?:transféré|réexpédié)"
+    r"|doorgestuurd bericht|mensagem (?:encaminhada|reencaminhada)|mensaje reenviado|messaggio inoltrato"
+    r"|wiadomość przekazan"
+    r"|przekazan\w* wiadomoś|vidarebefordrat (?:meddelande|brev)"
+    r"|転送(?:された)?メッセージ|転送メール|전달된 메(?:시지|일)",
     re.I,
 )
 _ORIGINAL: Final = re.compile(
@@ -31,7 +40,8 @@ _ORIGINAL: Final = re.compile(
     re.I,
 )
 _WROTE: Final = re.compile(
-    r"(?:wrote|schrieb|a écrit|schreef|escreveu|escribió|ha scritto|napisał\(?a?\)?|skrev|のメール|書きました|작성|썼습니다)[^\n]{0,80}[:：]\s*$",
+    r"(?:wrote|schrieb|a écrit|schreef|escreveu|escribió|ha scritto|napisał\(?a?\)?|skrev|のメール|書きました|작성"
+    r"|썼습니다)[^\n]{0,80}[:：]\s*$",
     re.I,
 )
 _FW: Final = re.compile(r"^\s*(?:fwd?|wg|tr|rv|enc|i|pd|vb|vs|doorst|転送|전달)\s?[:：]", re.I)
@@ -52,7 +62,8 @@ class Answer(NamedTuple):
 class Thread(NamedTuple):
     """A text in which only the merchant's own words are left, at their old offsets.
 
-    ``sender_name`` and ``sender_email`` are of the merchant's own mail (None outside mails), ``sender_at`` their offset.
+    ``sender_name`` and ``sender_email`` are of the merchant's own mail (None outside mails), ``sender_at`` their
+    offset.
     """
 
     text: str
@@ -176,7 +187,8 @@ def _skip_blank(lines: list[_Line], index: int) -> int:
 
 
 def _merchants(segments: list[_Segment], lines: list[_Line]) -> int:
-    """Which mail is the merchant's: the innermost forwarded one; an original below a reply only if the reply is empty."""
+    """Which mail is the merchant's: the innermost forwarded one; an original below a reply only if the reply is
+    empty."""
     chosen = 0
     for index in range(1, len(segments)):
         here, inner = segments[chosen], segments[index]
@@ -198,7 +210,7 @@ def _base_depth(body: list[_Line]) -> int:
     own = [line for line in body if line.depth == lowest and line.text.strip()]
     facts = sum(len(_FACT.findall(line.text)) for line in own)
     quoted = sum(len(_FACT.findall(line.text)) for line in body if line.depth > lowest)
-    after = any(a.depth > lowest and b.depth == lowest and b.text.strip() for a, b in zip(body, body[1:], strict=False))
+    after = any(a.depth > lowest and b.depth == lowest and b.text.strip() for a, b in itertools.pairwise(body))
     return lowest + 1 if facts < 2 and quoted > 3 and not after else lowest
 
 

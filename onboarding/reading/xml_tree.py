@@ -1,4 +1,5 @@
-"""XML as plain data: elements become keys, repeated elements lists, attributes values; with the place of every value."""
+"""XML as plain data: elements become keys, repeated elements lists, attributes values; with the place of every
+value."""
 
 from typing import Any, Final
 
@@ -55,7 +56,8 @@ class Leaf(str):
 
 
 def read_xml(tokens: list[Token], *, source: str, places: Places) -> list[Candidate]:
-    """Candidates of an XML document; never raises. Elements deeper than sixty levels are read as text of their parent."""
+    """Candidates of an XML document; never raises. Elements deeper than sixty levels are read as text of their
+    parent."""
     root = _tree(tokens)
     data = _data(root)
     offsets: dict[str, int] = {}
