@@ -154,3 +154,18 @@ def test_a_start_without_a_day_is_kept_aside_and_not_filled_in() -> None:
     reading = answered(base={"legal_name": "A Ltd", "established": "March 2019"})
     assert reading.application.incorporation_date is None
     assert list(reading.application.extra.values()) == ["March 2019"]
+
+
+def test_a_second_value_of_a_field_that_takes_one_is_kept_aside() -> None:
+    application = answered(
+        base={"legal_name": "A Ltd", "contact": {"email": "a@x.example.com"}, "billing_email": "b@x.example.com"}
+    ).application
+    assert application.contact.email == "a@x.example.com"
+    assert application.extra == {"$.billing_email": "b@x.example.com"}
+
+
+def test_advisers_and_mere_contacts_are_no_officers() -> None:
+    people = [{"name": "Jane Doe", "role": "director"}, {"name": "Tom Tax", "role": "accountant"}]
+    application = answered(base={"legal_name": "A Ltd", "persons": people}).application
+    assert [p.name for p in application.persons] == ["Jane Doe"]
+    assert "Tom Tax" in application.extra.values()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from onboarding.application import Address, Application, Bank, Contact, Money, OwnershipLink, Person
 from onboarding.reading import persons as folk
-from onboarding.reading.choosing import Draft, Standing, choose, source_of
+from onboarding.reading.choosing import Draft, Standing, choose, keep_second_values, source_of
 from onboarding.reading.dates import Order
 from onboarding.reading.details import read_bank, read_business, read_contact
 from onboarding.reading.entity import Found, ambiguous, date_reader, read_identifiers, read_names, read_start, read_type
@@ -63,6 +63,7 @@ def assemble(
     persons = _write_people(natural, draft)
     for standing in by_path.get("extra", []):
         draft.keep(standing.candidate)
+    keep_second_values(by_path, draft)
     return _reading(draft, persons, links)
 
 

@@ -12,11 +12,17 @@ from pydantic import JsonValue
 from onboarding.finding import Evidence, Finding, finding
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.result import FieldSource
-from onboarding.reading.text import Scalar, scalar_text
+from onboarding.reading.text import Scalar, fold, scalar_text
 
 RAISED_BY: Final = "rule:reading.{rule}@1"
 _CLOSE: Final = 0.25
 _LONGEST_RAW: Final = 2000
+_WORTH_KEEPING: Final = 0.3
+_SINGLE: Final = (
+    "legal_name", "trading_name", "incorporation_date", "website", "mcc", "business_description", "contact.name",
+    "contact.email", "contact.phone", "bank.iban", "bank.account_number", "bank.holder", "expected_annual_volume",
+    "avg_ticket", "transactions_per_month",
+)  # fmt: skip
 
 
 class Standing(NamedTuple):
@@ -69,6 +75,8 @@ class Draft:
     def keep(self, candidate: Candidate) -> None:
         """A value without a place: kept under where it stood, never lost."""
         key = candidate.where or candidate.path
+        if self.extra.get(key) == candidate.raw:
+            return
         key = key if key not in self.extra else f"{key} ({candidate.source}, {len(self.extra)})"
         self.extra[key] = candidate.raw
 
@@ -131,6 +139,21 @@ def choose(
                          standing.candidate)  # fmt: skip
             return best
     return best
+
+
+def keep_second_values(found: dict[str, list[Standing]], draft: Draft) -> None:
+    """A second stated value of a field that takes one (another e-mail, another account) is kept aside, never lost."""
+    used = {(source.source, source.where) for source in draft.sources.values()}
+    known = {fold(source.raw) for source in draft.sources.values()} | {
+        fold(str(value)) for value in draft.values.values()
+    }
+    for path in _SINGLE:
+        for standing in found.get(path, []):
+            candidate = standing.candidate
+            text = fold(raw_text(candidate.raw))
+            certain = standing.level == 0 and candidate.confidence >= _WORTH_KEEPING
+            if certain and text and (candidate.source, candidate.where) not in used and text not in known:
+                draft.keep(candidate)
 
 
 def _conflicts(best: Chosen, value: Any, candidate: Candidate) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from onboarding.reading.text import clean, fold, title_case
+from onboarding.reading.text import clean, fold, has_cjk, title_case
 from onboarding.reading.vocabulary import load_words
 
 _LONGEST: Final = 300
@@ -42,7 +42,12 @@ def family_name(text: str) -> str:
 def joined_name(
     given: str | None, family: str | None, *, prefix: str | None = None, second: str | None = None
 ) -> str | None:
-    """Separate parts as "Given Family" (policy 4.2), a prefix before and a second surname after the family name."""
+    """Separate parts as "Given Family" (policy 4.2), a prefix before and a second surname after the family name.
+
+    In Han, kana and Hangul the family name stands first, as such names keep their order in every other case.
+    """
+    if given and family and has_cjk(family):
+        given, family = family, given
     parts = [
         person_name(given) if given else None,
         clean(prefix),

@@ -44,9 +44,9 @@ def path_of(concept: str, scope: str | None) -> tuple[str | None, float]:
     if scope == "@ownership" and concept in {"pct", "owns", "person_type", "roles"}:
         return _person_path(concept)
     if concept.startswith("@"):
-        return _scope_as_field(concept), 1.0
+        return _scope_as_field(concept), 0.9 if concept == "@company" else 1.0
     if concept.startswith("~"):
-        return _generic_path(concept, scope), 1.0
+        return _generic_path(concept, scope), 0.95 if concept == "~name" else 1.0
     return _field_path(concept, scope)
 
 
