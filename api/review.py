@@ -1,5 +1,6 @@
 """The link in an approval letter: GET renders the confirmation page and changes nothing; the form's POST decides."""
 
+import unicodedata
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from api.bodies import CONFIRMATION
 from api.limits import TooLarge
 from api.problems import problems_content, status_of
 from graph import links
+from onboarding.case import CaseRecord
 from onboarding.decision import worst
 from onboarding.errors import AlreadyDecided, InvalidDecision, OnboardingError
 from onboarding.letters.reasons import SENTENCE_OF
@@ -22,6 +24,17 @@ from onboarding.letters.words import when
 
 router = APIRouter(prefix="/review", tags=["review"])
 templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
+
+
+def visible(text: str) -> str:
+    """``text`` with every character shown that would otherwise hide, reverse or break what a reader sees."""
+    return "".join(
+        f"[U+{ord(char):04X}]" if unicodedata.category(char) in ("Cf", "Cc") and char not in "\n\t" else char
+        for char in text
+    )
+
+
+templates.env.filters["visible"] = visible
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -57,12 +70,21 @@ async def show(token: str, request: Request, product: Served) -> HTMLResponse:
     context = {
         "link": link,
         "findings": worst(link.record.findings),
-        "reasons": sorted(SENTENCE_OF.items()),
+        "reasons": _reasons(link.record),
         "due": when(datetime.fromisoformat(link.case.review.due_at))
         if link.case.review and link.case.review.due_at
         else "",
     }
     return templates.TemplateResponse(request, "confirm.html", context, headers=HEADERS)
+
+
+def _reasons(record: CaseRecord) -> list[tuple[str, str, bool]]:
+    """``(code, sentence, whether the case suggests it)``: each sentence the merchant may read once, suggested first."""
+    suggested = {*record.recommendation.reasons, *(item.code for item in record.findings if item.severity != "info")}
+    choices: dict[str, tuple[str, bool]] = {}
+    for code, sentence in sorted(SENTENCE_OF.items(), key=lambda item: (item[0] not in suggested, item)):
+        choices.setdefault(sentence, (code, code in suggested))
+    return [(code, sentence, chosen) for sentence, (code, chosen) in choices.items()]
 
 
 @router.post("/{token:path}", response_class=HTMLResponse, responses=PAGES, openapi_extra={"requestBody": CONFIRMATION})

@@ -41,7 +41,7 @@ def page(answer: Any, status: int) -> str:
 
 ALLOWED = {
     "html", "head", "meta", "title", "link", "body", "main", "h1", "h2", "p", "ul", "li", "blockquote", "bdi", "strong",
-    "code", "span", "a", "form", "label", "select", "option", "textarea", "button",
+    "code", "span", "a", "form", "label", "input", "fieldset", "legend", "details", "summary", "textarea", "button",
 }  # fmt: skip
 
 
