@@ -44,8 +44,7 @@ class LocalEngine:
 
     async def start(self) -> None:
         """Take up everything that is due, then go on."""
-        if self.context.db.dialect == "sqlite":  # this process owns the data folder: nobody else is sending
-            await self.context.db.write(outbox.take_up)
+        await self._take_up_letters()
         await self._sweep()
         workers = self.context.settings.concurrency
         loops = [self._work() for _ in range(workers)] + [self._sweep_forever()]
@@ -118,7 +117,13 @@ class LocalEngine:
             except Exception:  # noqa: BLE001 - the next sweep finds the same work
                 _log.exception("sweep failed")
 
+    async def _take_up_letters(self) -> None:
+        """Nothing is on the wire: what was taken and not sent is free again. Elsewhere others may be sending."""
+        if self.context.db.dialect == "sqlite":
+            await self.context.db.write(outbox.take_up)
+
     async def _relay_forever(self) -> None:
+        failed = False
         while not self._stopping:
             try:
                 async with asyncio.timeout(self.context.settings.sweep_seconds):
@@ -127,7 +132,11 @@ class LocalEngine:
                 pass
             self._letters.clear()
             try:
+                if failed:
+                    await self._take_up_letters()
+                    failed = False
                 while not self._stopping and await relay(self.context, self.deliver, lambda: not self._stopping):
                     pass
             except Exception:  # noqa: BLE001 - what was taken is taken again
+                failed = True
                 _log.exception("relay failed")

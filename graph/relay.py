@@ -35,7 +35,10 @@ async def relay(ctx: Context, deliver: Deliver, going: Callable[[], bool] = lamb
             if going():
                 await _send(ctx, deliver, row)
 
-    await asyncio.gather(*(one(row) for row in taken))
+    endings = await asyncio.gather(*(one(row) for row in taken), return_exceptions=True)
+    for error in endings:
+        if error is not None:
+            raise error  # only now: nothing of ours is on the wire any more
     return len(taken)
 
 
