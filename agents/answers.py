@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -91,3 +92,9 @@ def _plain(node: Any, defs: dict[str, Any]) -> Any:
         kept["properties"] = {name: _plain(value, defs) for name, value in node["properties"].items()}
         kept["required"] = list(node["properties"])
     return {key: value if key == "properties" else _plain(value, defs) for key, value in kept.items()}
+
+
+def plain(text: str, longest: int) -> str:
+    """A model's words as printable text with single blank lines, cut: they cannot hide or turn anything."""
+    kept = "".join(char for char in text if char == "\n" or unicodedata.category(char)[0] != "C")
+    return re.sub(r"\n{3,}", "\n\n", kept).strip()[:longest]

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.tools import BaseTool
 from pydantic import Field
 
-from agents.answers import Answer
+from agents.answers import Answer, plain
 from agents.extraction import is_telling
 from agents.grounding import Grounds, Source
 from agents.masked import lines, masked
@@ -32,6 +32,7 @@ Code = Literal[
 """What a model may add. The other codes are computed: a model cannot know whether a check digit holds."""
 MOST_LOOK_UPS: Final = 4
 LONGEST_ANSWER: Final = 3_000
+LONGEST_WHY: Final = 400
 _ABOUT_THE_BUSINESS: Final = ("business_description", "trading_name", "legal_name", "website")
 
 
@@ -91,7 +92,8 @@ async def investigate(
 
 def _opening(fields: Mapping[str, Any], known: Sequence[Finding], tools: Sequence[BaseTool]) -> str:
     offered = "\n".join(f"- {tool.name}: {' '.join(tool.description.split())}" for tool in tools) or "- none"
-    raised = "\n".join(sorted({f"- {item.code} at {item.path or 'the application'}" for item in known})) or "- none"
+    places = {(item.code, item.path if item.path in fields else "the application") for item in known}
+    raised = "\n".join(f"- {code} at {place}" for code, place in sorted(places)) or "- none"
     return (
         f"Fields as read:\n{fenced(lines(fields), 'application')}\n\n"
         f"Already found by rules (do not repeat):\n{raised}\n\nTools:\n{offered}"
@@ -139,7 +141,7 @@ def _checked(claim: Claim, reading: Reading, veil: Veil) -> Finding | None:
         if other is None:
             return None
         proof.append(other)
-    why = " ".join(veil.show(claim.why).split()) or "No reason given."
+    why = " ".join(plain(veil.show(claim.why), LONGEST_WHY).split()) or "No reason given."
     return finding(claim.code, f"Model: {why}", raised_by=prompt().author, path=claim.path, evidence=proof)
 
 

@@ -63,7 +63,7 @@ def merge(rules: Reading, stated: Reading) -> Reading:
     for path, (value, source) in theirs.items():
         standing = mine.get(path)
         if standing is not None:
-            if not _agrees(path, standing, value):
+            if not _agrees(path, standing, value) and not _overridden(rules.provenance.get(path), source):
                 conflicts.append(_conflict(path, rules, source))
         elif _fillable(path, mine):
             _put(document, path, value)
@@ -136,6 +136,12 @@ def _agrees(path: str, standing: Any, value: Any) -> bool:
         return abs(standing - value) <= 0.005
     one, other = (re.sub(r"[\W_]", "", fold(str(item))) for item in (standing, value))
     return one == other or (path.endswith((".dob", "_date")) and (one.startswith(other) or other.startswith(one)))
+
+
+def _overridden(standing: FieldSource | None, other: FieldSource) -> bool:
+    """Whether the standing value is a later answer or correction: that it differs from the first text is its point."""
+    later = standing is not None and standing.source.startswith(("answer", "correction"))
+    return later and standing is not None and standing.source != other.source
 
 
 def _conflict(path: str, rules: Reading, source: FieldSource) -> Finding:

@@ -52,7 +52,7 @@ class Limits:
     attempt_seconds: float = 60.0
     attempts: int = 3
     first_wait: float = 0.5
-    output_tokens: int = 4_000
+    output_tokens: int = 6_000
     turns: int = 4
     source_chars: int = 40_000
 

@@ -1,6 +1,6 @@
 """Postprocessing: risk, recommendation, summary and requirements, computed from the findings."""
 
-from agents.failing import failed
+from agents.failing import failed, helped
 from agents.talk import Talk
 from agents.writing import prompt, write_up
 from onboarding.assess import assess
@@ -21,7 +21,7 @@ async def postprocess(
     if talk is None or talk.model.alone:
         return judged
     try:
-        drafts, dropped = await write_up(reading, validation, judged, talk)
+        drafts, dropped = await helped(write_up(reading, validation, judged, talk))
     except ModelGaveUp as reason:
         more = [failed(prompt(), reason)]
         told = validation.model_copy(update={"findings": [*validation.findings, *more]})

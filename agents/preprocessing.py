@@ -2,8 +2,9 @@
 
 from datetime import date
 
-from agents.extraction import Extraction, extract, prompt
-from agents.failing import failed
+from agents.extraction import extract, prompt
+from agents.failing import failed, helped
+from agents.grounding import Source
 from agents.merging import merge, stated_alone
 from agents.sources import is_free_text, sources_of
 from agents.talk import Talk
@@ -30,14 +31,15 @@ async def preprocess(submission: Submission, *, as_of: date, policy: Policy, tal
     if not sources:
         return rules
     try:
-        extraction = await extract(sources, talk)
+        return await helped(_with_model(rules, sources, talk, as_of))
     except ModelGaveUp as reason:
         return rules.model_copy(update={"findings": [*rules.findings, failed(prompt(), reason)]})
+
+
+async def _with_model(rules: Reading, sources: list[Source], talk: Talk, as_of: date) -> Reading:
+    extraction = await extract(sources, talk)
     stated = stated_alone(extraction, rules, [source.text for source in sources], as_of=as_of)
-    return _told(stated if talk.model.alone else merge(rules, stated), extraction)
-
-
-def _told(reading: Reading, extraction: Extraction) -> Reading:
+    reading = stated if talk.model.alone else merge(rules, stated)
     return reading.model_copy(update={"ungrounded": extraction.ungrounded})
 
 

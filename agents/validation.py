@@ -1,12 +1,14 @@
 """Validation: every rule of the policy on the application as read, and what was found about it elsewhere."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from typing import Final
 
 from langchain_core.tools import BaseTool
 
 from agents import extraction, investigation
-from agents.failing import failed
+from agents.failing import failed, helped
 from agents.merging import MODEL, without_model
 from agents.talk import Talk
 from onboarding.assessment import Prior, Validation
@@ -17,6 +19,10 @@ from onboarding.policy import Policy
 from onboarding.reading.result import Reading
 from onboarding.screening import Watchlist
 from onboarding.submission import Submission
+
+_MET_BY: Final = {"bank.account": ("bank.iban", "bank.account_number"), "tax_id_or_vat": ("tax_id", "vat_number")}
+_MET_BY_PERSONS: Final = ("persons.owners", "persons.control_person")
+_IN_A_PERSON: Final = re.compile(r"\.(?:name|ownership_pct|roles)$")
 
 
 async def validate(
@@ -45,7 +51,7 @@ async def validate(
         return checked
     known = [] if talk.model.alone else checked.findings
     try:
-        result = await investigation.investigate(reading, known, tools(checked), talk)
+        result = await helped(investigation.investigate(reading, known, tools(checked), talk))
     except ModelGaveUp as reason:
         result = investigation.Investigation(findings=[failed(investigation.prompt(), reason)])
     kept = checked.findings
@@ -69,8 +75,12 @@ def _with_the_models_reading(
 
 
 def _gained(path: str, reading: Reading) -> Finding:
-    source = reading.provenance.get(path)
-    evidence = [Evidence(source=source.source, quote=source.raw[:160], where=source.where)] if source else []
+    by_model = {at: source for at, source in reading.provenance.items() if source.extractor.startswith(MODEL)}
+    evidence = [
+        Evidence(source=source.source, quote=source.raw[:160], where=source.where, detail=at)
+        for at, source in by_model.items()
+        if at == path or at in _MET_BY.get(path, ()) or (path in _MET_BY_PERSONS and _IN_A_PERSON.search(at))
+    ]
     message = f"{path} is required and only the model read it; compare it with what was written."
     return finding("FIELD_READ_BY_MODEL", message, raised_by=extraction.prompt().author, path=path, evidence=evidence)
 

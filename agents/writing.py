@@ -6,13 +6,12 @@ a letter that says what no merchant may read, is dropped and counted.
 
 import json
 import re
-import unicodedata
 from typing import Annotated, Any, Final
 
 from langchain_core.messages import HumanMessage
 from pydantic import Field
 
-from agents.answers import Answer
+from agents.answers import Answer, plain
 from agents.masked import masked
 from agents.prompt import Prompt, fenced, load_prompt
 from agents.talk import Talk
@@ -52,8 +51,8 @@ async def write_up(reading: Reading, checked: Validation, judged: Assessment, ta
     record = _record(reading, checked, judged, veil)
     text = fenced(json.dumps(record, ensure_ascii=False, indent=1), "case record")
     answer, _ = await talk.ask(prompt(), [HumanMessage(text)], WriteUp)
-    summary = _plain(veil.show(answer.summary), LONGEST_SUMMARY)
-    letter = _plain(answer.letter, LONGEST_LETTER)
+    summary = plain(veil.show(answer.summary), LONGEST_SUMMARY)
+    letter = plain(answer.letter, LONGEST_LETTER)
     good_summary = summary if _holds(summary, text) else None
     good_letter = letter if judged.requirements and _is_for_merchants(letter) else None
     dropped = sum(bool(said) and not good for said, good in ((summary, good_summary), (letter, good_letter)))
@@ -74,12 +73,6 @@ def _record(reading: Reading, checked: Validation, judged: Assessment, veil: Vei
         "risk": {"score": judged.risk.score, "level": judged.risk.level},
         "recommendation": judged.recommendation.action,
     }
-
-
-def _plain(text: str, longest: int) -> str:
-    """Printable text with single line breaks, cut: it is shown escaped, and it cannot hide or turn anything."""
-    kept = "".join(char for char in text if char == "\n" or unicodedata.category(char)[0] != "C")
-    return re.sub(r"\n{3,}", "\n\n", kept).strip()[:longest]
 
 
 def _holds(summary: str, record: str) -> bool:

@@ -32,7 +32,7 @@ async def test_an_answer_is_recorded_with_all_that_it_cost():
     (call,) = kept.calls
     assert (call.outcome, call.model, call.prompt_id) == ("answered", "scripted-1", "read_application")
     assert call.prompt_hash == prompt().digest
-    assert call.parameters == {"max_tokens": 4000, "temperature": 0}
+    assert call.parameters == {"max_tokens": 6000, "temperature": 0}
     assert call.input_tokens > 100
     assert call.output_tokens > 0
     exact = (call.input_tokens * Decimal("2.5") + call.output_tokens * 10) / 1_000_000
