@@ -15,7 +15,7 @@ from onboarding.checks.mcc import contradicts, is_listed
 from onboarding.checks.prohibited import categories, prohibited_in
 from onboarding.checks.run import check
 from onboarding.policy import Policy
-from onboarding.reading.result import Reading
+from onboarding.reading.result import FieldSource, Reading
 from onboarding.screening import Watchlist
 from onboarding.submission import Part, Submission
 
@@ -102,6 +102,24 @@ def test_what_a_letter_says_beside_the_description_counts():
         "Dear team, we are Blue Ltd and sell cakes.\n\nOur members also buy tokens, spin reels and cash out winnings."
     )
     assert "PROHIBITED_BUSINESS" in judged("Sells cakes", part="text", content=letter)
+
+
+def test_what_the_reader_cut_from_a_description_is_still_judged():
+    raw = f"Bread and cakes. {'Fresh every day. ' * 30}{CASINO}"
+    source = FieldSource(raw=raw, source="input", where="what")
+    reading = Reading(
+        application=Application(business_description="Bread and cakes."), provenance={"business_description": source}
+    )
+    part = Part(source="input", kind="application", format="json", content={"what": raw})
+    found = check(
+        reading,
+        Submission(version=1, parts=[part]),
+        priors=[],
+        watchlist=Watchlist.empty(),
+        policy=Policy.default(),
+        as_of=date(2026, 11, 23),
+    ).findings
+    assert "PROHIBITED_BUSINESS" in {item.code for item in found}
 
 
 DELAYS = [

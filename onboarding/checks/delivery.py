@@ -14,7 +14,7 @@ NEAR: Final = 48
 """How far, in characters, a delay may stand from the word that says what it is of."""
 DAYS_OF: Final = {"days": 1, "weeks": 7, "months": 30}
 _CLAUSE: Final = re.compile(r"[.;!?。！？\n]")
-_LONG: Final = 12_000
+_LONG: Final = 40_000
 
 
 def delay_days(text: str) -> int | None:

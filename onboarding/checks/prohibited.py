@@ -27,7 +27,7 @@ _ANSWERED_NO: Final = re.compile(
 )
 """A question on a form, answered with no or left unticked: the form's words, not the merchant's business."""
 _UNTICKED: Final = re.compile(r"(?:\[ ?\]|\( ?\)|☐)\s*$")
-_LONG: Final = 12_000
+_LONG: Final = 40_000
 _INNOCENT: Final = 45
 """How near, in characters, the word must be that makes another one innocent."""
 _MOST: Final = 60
@@ -148,6 +148,9 @@ def description_texts(facts: Facts) -> Iterator[tuple[str, Evidence]]:
     if description:
         quoted = facts.evidence_of("business_description")
         yield description, quoted[0] if quoted else Evidence(source="input", quote=clip(description))
+    stated = facts.reading.provenance.get("business_description")
+    if stated and stated.raw != description:  # the reader may have shortened it
+        yield stated.raw, Evidence(source=stated.source, where=stated.where, quote=clip(stated.raw))
     for path, value in facts.app.extra.items():
         if isinstance(value, str) and value.count(" ") >= 3:
             yield value, Evidence(source="input", where=path, quote=clip(value))
