@@ -17,7 +17,7 @@ LINES = (Path(__file__).parent / "data" / "reading_structured.jsonl").read_text(
 HARMLESS = {"BANK_NOT_IN_REGISTRY", "NEW_BUSINESS"}
 
 
-@pytest.mark.parametrize("case", map(json.loads, LINES), ids=lambda case: case["id"])
+@pytest.mark.parametrize("case", [json.loads(line) for line in LINES], ids=lambda case: case["id"])
 def test_no_rule_speaks_against_an_honest_merchant(case: dict[str, Any]) -> None:
     as_of = datetime.date.fromisoformat(case["as_of"])
     part = Part(source="input", kind="application", format=case["format"], content=case["payload"])
