@@ -161,6 +161,14 @@ AGREEMENTS = [
     ("5941", "Bikes and bicycles, surf boards."),
     ("7221", "Fotografia ślubna i portretowa."),
     ("5411", "Flowers"),
+    ("7996", "Amusement park with restaurants: pizza, coffee"),
+    ("7392", "Consultants for restaurants, bakery and coffee chains"),
+    ("7311", "Advertising agency for car dealers, cars and tyres brands"),
+    ("5719", "Pans, knives for bread and cakes, coffee pots"),
+    ("5813", "Bar with concerts, bowling"),
+    ("7011", "Hotel with restaurant and wine bar, bread baked daily, pizza"),
+    ("7372", "Software for restaurants and hotels"),
+    ("5712", "Restaurant furniture: tables for cafes and restaurants"),
 ]
 
 
