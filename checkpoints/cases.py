@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from checkpoints import audit as trail
 from checkpoints.database import Tx
@@ -32,11 +33,17 @@ def remembered(tx: Tx, client: str, key: str, body_hash: str) -> Any | None:
     return tx.codec.load(row.answer, f"idempotency:{client}:{key}")
 
 
-def remember(tx: Tx, client: str, key: str, body_hash: str, answer: Any) -> None:
-    """Keep the answer for the client's retries. The unique key decides between two at once."""
+def remember(tx: Tx, client: str, key: str, body_hash: str, answer: Any) -> Any | None:
+    """Keep the answer for the client's retries; the answer kept before, if there is one. Raises IdempotencyKeyReused.
+
+    Called before anything else is written: of two at once on PostgreSQL the second waits here for the first.
+    """
     body = tx.codec.dump(answer, f"idempotency:{client}:{key}")
     row = {"client": client, "key": key, "body_hash": body_hash, "answer": body, "at": tx.now}
-    tx.conn.execute(insert(idempotency), row)
+    into = (postgresql if tx.conn.dialect.name == "postgresql" else sqlite).insert(idempotency).on_conflict_do_nothing()
+    if tx.conn.execute(into.execution_options(preserve_rowcount=True), row).rowcount == 1:
+        return None
+    return remembered(tx, client, key, body_hash)
 
 
 def accept(tx: Tx, case_id: str, submission: Submission, *, client: str, external_ref: str | None, graph: str) -> None:
@@ -71,7 +78,10 @@ def store_submission(tx: Tx, case_id: str, submission: Submission, actor: str) -
 
 
 def _parts(submission: Submission) -> list[dict[str, Any]]:
-    return [{"source": part.source, "kind": part.kind, "format": part.format} for part in submission.parts]
+    """What came in, for the trail: no file's name, which may be a person's."""
+    return [
+        {"source": part.source.partition(":")[0], "kind": part.kind, "format": part.format} for part in submission.parts
+    ]
 
 
 def submission(tx: Tx, case_id: str, version: int) -> Submission:
@@ -250,6 +260,11 @@ def release(tx: Tx, case_id: str, actor: str) -> None:
     tx.conn.execute(_SET, {"of_case": case_id, **values})
     trail.append(tx, case_id, actor, "case.released", {})
     ask(tx, case_id)
+
+
+def rebuilt(tx: Tx, case_id: str, graph: str) -> None:
+    """What the graph remembers of the case was made anew, in this graph version."""
+    tx.conn.execute(_SET, {"of_case": case_id, "graph_version": graph, "attempts": 0})
 
 
 def next_version(tx: Tx, case_id: str, version: int) -> None:

@@ -73,7 +73,8 @@ def test_a_form_carries_an_application_and_documents(house):
     answer = house.backend.post("/v1/cases", files=files)
     assert answer.status_code == 202, answer.text
     parts = house.events(answer.json()["id"])[0]["data"]["parts"]
-    assert [part["source"] for part in parts] == ["input", "document:deed.txt", "document:scan.png"]
+    assert [part["source"].partition(":")[0] for part in parts] == ["input", "document", "document"]
+    assert [part["format"] for part in parts] == ["json", "text", "image"]
 
 
 def test_a_csv_of_several_rows_makes_a_case_a_row_and_names_the_broken_one(house):
