@@ -1,16 +1,17 @@
 """One way to write and one way to read, on SQLite and on PostgreSQL.
 
-``write(work)`` runs ``work(tx)`` in a transaction and returns only once it is durable. On SQLite one thread owns the
-only writing connection and commits everything that waits in one transaction (group commit), each piece of work in a
-savepoint of its own; ``post(work)`` takes the same queue without waiting, so what is posted before a write is durable
-when that write is. Readers have connections of their own and never block the writer.
+``write(work)`` runs ``work(tx)`` in a transaction and returns only once it is durable. On SQLite one
+connection writes and everything that waits is committed in one transaction (group commit); a piece of work that fails
+is undone alone. ``post(work)`` takes the same queue without waiting, so what is posted before a write is durable when
+that write is. Readers have connections of their own and never block the writer.
 """
 
 from pathlib import Path
 
 from checkpoints.documents import Codec
 from checkpoints.postgres import PostgresDatabase
-from checkpoints.sqlite import SqliteDatabase, sqlite_engine
+from checkpoints.sqlite import SqliteDatabase
+from checkpoints.sqlite_reads import sqlite_engine
 from checkpoints.transaction import Clock, Database, T, Tx, Work, stamp, utc_now
 
 __all__ = [

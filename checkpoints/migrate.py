@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import OperationalError
 
-from checkpoints.sqlite import sqlite_engine
+from checkpoints.sqlite_reads import sqlite_engine
 from onboarding.errors import StorageUnavailable
 
 _LOCK: Final = 7_301_946_250

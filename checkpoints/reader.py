@@ -8,7 +8,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from checkpoints.documents import Codec
-from checkpoints.sqlite import sqlite_engine
+from checkpoints.sqlite_reads import sqlite_engine
 from checkpoints.transaction import T, Tx, Work, utc_now
 from onboarding.errors import StorageUnavailable
 

@@ -17,7 +17,7 @@ import httpx
 from checkpoints import access
 from checkpoints.database import Tx, utc_now
 from checkpoints.documents import Codec
-from checkpoints.sqlite import sqlite_engine
+from checkpoints.sqlite_reads import sqlite_engine
 from graph import administration
 from harness import mail
 from harness.processes import Child
