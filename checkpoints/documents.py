@@ -35,12 +35,16 @@ class Codec:
     Without keys the body is plain behind a checksum (it shows damage, not malice); with keys it is AES-256-GCM.
 
     ``keys`` maps a 4-byte key id to a 32-byte key; ``current`` is the id that new rows are sealed with. The other
-    ids are still read, which is how a key is rotated without downtime. Once a codec has a key it refuses plain rows.
+    ids are still read, which is how a key is rotated without downtime. Once a codec has a key it refuses plain rows,
+    unless it was made with ``plain_too``: for the one command that seals what was stored before there was a key.
     """
 
-    def __init__(self, keys: Mapping[bytes, bytes] | None = None, current: bytes | None = None) -> None:
+    def __init__(
+        self, keys: Mapping[bytes, bytes] | None = None, current: bytes | None = None, *, plain_too: bool = False
+    ) -> None:
         self._ciphers = {key_id: AESGCM(key) for key_id, key in (keys or {}).items()}
         self._current = current
+        self._plain_too = plain_too
 
     @property
     def sealed(self) -> bool:
@@ -66,9 +70,13 @@ class Codec:
         nonce = os.urandom(_NONCE)
         return SEALED + self._current + nonce + self._ciphers[self._current].encrypt(nonce, plain, where.encode())
 
+    def is_current(self, data: bytes) -> bool:
+        """Whether this row is stored as a new one would be: under the key in force, or plain without any."""
+        return data[:1] == PLAIN if self._current is None else data[: 1 + _KEY_ID] == SEALED + self._current
+
     def open(self, data: bytes, where: str) -> bytes:
         kind = data[:1]
-        if kind == PLAIN and not self.sealed:
+        if kind == PLAIN and (self._plain_too or not self.sealed):
             body = data[1 + _SUM :]
             if data[1 : 1 + _SUM] != _checksum(body, where):
                 raise TamperedRecord(f"The record {where} fails its integrity check.")

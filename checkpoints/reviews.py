@@ -86,6 +86,22 @@ def _opened(tx: Tx, case_id: str, stage: Stage, version: int, attempt: int | Non
     return tx.conn.execute(query).first()
 
 
+def latest(tx: Tx, case_id: str) -> Row[Any] | None:
+    """The wait that was opened last, whether it still waits or not; None before the first."""
+    query = select(reviews).where(reviews.c.case_id == case_id).order_by(reviews.c.opened_at.desc())
+    return tx.conn.execute(query.limit(1)).first()
+
+
+def last_shown(tx: Tx, case_id: str, version: int) -> Row[Any] | None:
+    """The newest first review of this application version: what everything after it goes back to."""
+    query = (
+        select(reviews)
+        .where(reviews.c.case_id == case_id, reviews.c.stage == "review", reviews.c.version == version)
+        .order_by(reviews.c.round.desc())
+    )
+    return tx.conn.execute(query.limit(1)).first()
+
+
 def waiting(tx: Tx, case_id: str) -> Row[Any] | None:
     """The one thing the case waits for, or None."""
     return tx.conn.execute(_WAITING, {"of_case": case_id}).first()

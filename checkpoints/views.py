@@ -36,6 +36,7 @@ def view(tx: Tx, row: Any) -> CaseView:
         activations=_activations(tx, row),
         problem=row.problem,
         copied_from=row.copied_from,
+        erased_at=row.erased_at,
         links=links(row.id),
     )
 

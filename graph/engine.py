@@ -11,6 +11,7 @@ from graph import clock
 from graph.context import Context
 from graph.relay import Deliver, relay
 from graph.runner import Runner
+from graph.upkeep import upkeep
 from onboarding.errors import StorageUnavailable
 
 SUSPECT: Final = 2
@@ -114,6 +115,7 @@ class LocalEngine:
             await asyncio.sleep(self.context.settings.sweep_seconds)
             try:
                 await self._sweep()
+                await upkeep(self.context, self.runner.graph)
             except Exception:  # noqa: BLE001 - the next sweep finds the same work
                 _log.exception("sweep failed")
 

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import Enum, auto
 from functools import partial
@@ -61,6 +63,12 @@ class Runner:
         self._draining = True
         for control in self._running.values():
             control.request_drain("SIGTERM")
+
+    @asynccontextmanager
+    async def alone_with(self, case_id: str) -> AsyncIterator[None]:
+        """Inside, nobody else in this process runs the case."""
+        async with self._locks.setdefault(case_id, asyncio.Lock()):
+            yield
 
     async def advance(self, case_id: str) -> None:
         """Start, continue or resume the case as the ledger says, or do nothing. Raises StorageUnavailable only."""
@@ -154,6 +162,7 @@ class Runner:
             return start
         snapshot = await self.graph.aget_state(config)
         if snapshot.created_at is None:
+            await self.context.db.read(partial(_never_shown, row))
             return start
         if snapshot.interrupts:
             return await self._resume(row.id, snapshot.interrupts)
@@ -181,6 +190,12 @@ def _finish(tx: Tx, row: Any, waits: list[str]) -> bool:
         cases.interrupted(tx, row.id)
         return True
     return cases.finish(tx, row.id, row.work_asked)
+
+
+def _never_shown(row: Any, tx: Tx) -> None:
+    """Without any checkpoint only a case that nobody was shown may start. Raises TamperedRecord."""
+    if reviews.latest(tx, row.id) is not None:
+        raise TamperedRecord("The checkpoints of this case are gone; `onboard rebuild` makes them from the ledger.")
 
 
 def _resolution(case_id: str, review_id: str, tx: Tx) -> Resolution | None:

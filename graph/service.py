@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from checkpoints import audit, cases, reviews, views
 from checkpoints.database import Tx
 from graph.context import Context
+from graph.custody import as_it_waits
 from graph.state import GRAPH_VERSION
 from onboarding import faults
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
@@ -53,14 +54,13 @@ class Service:
         faults.point("submit.before_commit")
 
         def accept(tx: Tx) -> tuple[list[CaseView], bool]:
-            if key is not None and (known := cases.remembered(tx, actor.name, key.key, key.body_hash)) is not None:
-                return [views.view(tx, cases.get(tx, id_)) for id_ in known], False
             ids = [str(uuid.uuid4()) for _ in applications]
+            known = cases.remember(tx, actor.name, key.key, key.body_hash, ids) if key is not None else None
+            if known is not None:
+                return [views.view(tx, cases.get(tx, id_)) for id_ in known], False
             for id_, parts in zip(ids, applications, strict=True):
                 submission = Submission(version=1, parts=list(parts))
                 cases.accept(tx, id_, submission, client=actor.name, external_ref=external_ref, graph=GRAPH_VERSION)
-            if key is not None:
-                cases.remember(tx, actor.name, key.key, key.body_hash, ids)
             return [views.fresh(tx, cases.get(tx, id_)) for id_ in ids], True
 
         found, new = await self.context.db.write(accept)
@@ -128,6 +128,7 @@ class Service:
         """
 
         def record(tx: Tx) -> CaseView:
+            audit.hold(tx, case_id)
             row = cases.get(tx, case_id)
             if key is not None and cases.remembered(tx, actor.name, key.key, key.body_hash) is not None:
                 return views.view(tx, row)
@@ -149,6 +150,7 @@ class Service:
         """End an open case, now if it waits, else at its next wait. Raises CaseNotFound, Conflict if too late."""
 
         def record(tx: Tx) -> CaseView:
+            audit.hold(tx, case_id)
             row = cases.get(tx, case_id)
             if row.status == "withdrawn" or row.withdrawn_by:
                 return views.view(tx, row)
@@ -174,6 +176,7 @@ class Service:
             if cases.get(tx, case_id).status != "quarantined":
                 raise Conflict("Only a quarantined case can be released.")
             cases.release(tx, case_id, actor.name)
+            as_it_waits(tx, case_id)
             return views.view(tx, cases.get(tx, case_id))
 
         view = await self.context.db.write(record)
@@ -240,7 +243,7 @@ def _next_version(tx: Tx, case: Any, parts: Sequence[Part], actor: str, kind: st
     ]
     cases.store_submission(tx, case.id, Submission(version=version, parts=[*before.parts, *named]), actor)
     cases.next_version(tx, case.id, version)
-    data = {"version": version, "parts": [part.source for part in named]}
+    data = {"version": version, "parts": [part.source.partition(":")[0] for part in named]}
     audit.append(tx, case.id, actor, f"application.{kind}", data)
     return version
 

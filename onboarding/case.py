@@ -137,4 +137,6 @@ class CaseView(Value):
     """Why the case was set aside or waits for an operator, in words; null while all is well."""
     copied_from: str | None = None
     """Set on a copy that was imported from a bundle: it can be looked at, nothing can be done on it."""
+    erased_at: str | None = None
+    """When the personal data of the case was erased on request."""
     links: Links

@@ -65,6 +65,10 @@ class Settings(Value):
     review_hours: float = Field(default=48, gt=0, description="Due time of a review.")
     information_days: float = Field(default=30, gt=0, description="How long a merchant has to answer a request.")
     link_hours: float = Field(default=72, gt=0, description="How long the links of an approval letter live.")
+    seal_seconds: float = Field(default=60, gt=0, description="How often the audit trail of all cases is sealed.")
+    checkpoint_days: float = Field(
+        default=90, gt=0, description="How long a closed case keeps all its checkpoints; then only the last."
+    )
     activation_patience_minutes: float = Field(
         default=60, gt=0, description="How long an unreachable SVC1 or SVC2 is asked again before a person is."
     )
