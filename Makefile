@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BUILT := .venv/.built
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: demo test serve check bench format lint types imports lock clean
 
@@ -43,10 +44,9 @@ $(BUILT): requirements.lock pyproject.toml
 	@echo "Building .venv from requirements.lock (about 150 packages, once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt 2>/dev/null
-	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock \
-	  || { echo "uv could not; trying pip, which takes longer ..."; \
-	       $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; }
+	@test -x $(BIN)/uv || $(PIP) -r .venv/uv.txt || echo "uv cannot be had here; pip takes longer ..."
+	@(test -x $(BIN)/uv && UV_SYSTEM_CERTS=1 $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock) \
+	  || $(PIP) -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
 	@touch $(BUILT)
 	@echo "Built."
