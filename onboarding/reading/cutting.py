@@ -6,8 +6,9 @@ In a form the value is the whole rest of the line; in prose a sentence goes on b
 import re
 from typing import Final
 
-from onboarding.reading.prose_names import company_in
+from onboarding.reading.prose_names import company_in, joiners
 from onboarding.reading.prose_page import Page
+from onboarding.reading.shapes import flat
 
 _KINDS: Final = {
     "contact.email": ("email",), "website": ("url",), "bank.iban": ("iban",), "incorporation_date": ("date",),
@@ -83,7 +84,9 @@ def _named(page: Page, start: int, end: int) -> tuple[int, int]:
     rest = page.plain[company.end : end].strip()
     if not rest.strip("."):
         return start, end
-    return (start, company.end) if company.start - start < 40 else (company.start, company.end)
+    lead = page.plain[start : company.start].split()
+    told = any(word[:1].islower() and len(word) > 1 and flat(word) not in joiners() for word in lead)
+    return (company.start, company.end) if told or company.start - start > 40 else (start, company.end)
 
 
 def _before(pattern: re.Pattern[str], page: Page, start: int, end: int) -> tuple[int, int]:

@@ -81,7 +81,8 @@ class FormReader:
             )
         if not value.strip() or (self._is_composite(spot, value) and self._composite(start, end)):
             return
-        self.page.claim(start, end)
+        if spot.path != "contact":  # a line of contact details: what the collector does not know stays for the prose
+            self.page.claim(start, end)
         self.collector.add(pair.path, value.strip(), self.where(start))
 
     def _meant(self, pair: Pair, spot: Place) -> tuple[Pair, Place]:

@@ -75,7 +75,7 @@ def known(label: str, *, first: bool = True) -> bool:
     if (
         (sum(map(str.isalpha, label)) < 2 and label.isascii())
         or _NO_LABEL.search(label)
-        or (not first and label[:1].isdigit())
+        or (not first and (label[:1].isdigit() or "," in label))
     ):
         return False
     reading = read_label(label.strip(" *#\"'"))

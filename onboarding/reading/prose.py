@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from onboarding.reading.prose_about import read_about
-from onboarding.reading.prose_firm import merchant_of, read_firm
+from onboarding.reading.prose_firm import bracketed_number, merchant_of, read_firm
 from onboarding.reading.prose_marks import read_marks
 from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_people import People, read_people
@@ -27,6 +27,8 @@ def read_prose(page: Page, *, sender: str | None = None) -> tuple[list[Found], P
     found += _accounts(page)
     found += read_address(page)
     found += read_firm(page, merchant)
+    if not any(item.path == "registration_number" for item in found):
+        found += bracketed_number(page, merchant)
     found += read_values(page)
     people = read_people(page, merchant=merchant, sender=sender)
     found += _contact(page)

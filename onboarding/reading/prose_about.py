@@ -35,6 +35,11 @@ _TRAILING: Final = re.compile(
     re.I,
 )
 _LEADING: Final = re.compile(r"^[\s,;:.()*•-]+")
+_OWN: Final = re.compile(
+    r"\s*(?:(?:we|i|wir|ich|nous|je|wij|ik|vi|jag|noi|io|nosotros|eu|ja|my)\s(?!are\b|am\b|sind\b|bin\b|sommes\b|suis\b)"
+    r"(?!zijn\b|ben\b|ar\b)|(?:we|i|wir|nous|wij|vi)\s(?:are|am|sind|sommes|zijn|ar)\s(?:an?|eine?|une?|een|en|ett)\s"
+    r"|[a-z]{2,}(?:mos|iamo|[aeiu]my)\s|somos\s|siamo\s|jestesmy\s)"
+)
 _APPOSED: Final = re.compile(
     r"(?: ?\([^()\n]{0,200}\))?,\s(?P<about>(?:an?|ein|eine|une?|een|uma?|una?|un'|en|ett)\s[^\n.;(]{5,200})"
 )
@@ -48,7 +53,7 @@ def read_about(page: Page) -> list[Found]:
         text = _activity(page, start, end)
         if text:
             picked.append((start, text))
-    picked = picked or _beside_site(page) or _apposition(page)
+    picked = picked or _own_words(page) or _beside_site(page) or _apposition(page)
     if not picked:
         return []
     words = " ".join(_sentence_case(text) for _, text in picked[:_MOST])[:_LONGEST]
@@ -129,6 +134,18 @@ def _trim(text: str) -> str:
 
 def _sentence_case(text: str) -> str:
     return text if text.endswith((".", "!", "。")) else f"{text}。" if _CJK.search(text[-3:]) else f"{text}."
+
+
+def _own_words(page: Page) -> list[tuple[int, str]]:
+    """ "Wir brauen Bier und bewirten Gäste": a sentence of the writer's own doing, where no known trade word stands."""
+    for start, end in page.sentences:
+        for clause in _clauses(page, start, end):
+            own = _OWN.match(page.low, *clause) and not page.cues_in(*clause, "request")
+            if own and not _is_foreign(page, *clause) and not is_for_machine(page.text[start:end]):
+                text = _trim(page.text[clause[0] : clause[1]])
+                if len(text.split()) > 2:
+                    return [(clause[0], text)]
+    return []
 
 
 def _apposition(page: Page) -> list[tuple[int, str]]:

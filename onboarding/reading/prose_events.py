@@ -21,10 +21,11 @@ _YEAR: Final = re.compile(
 _DEMONYM: Final = re.compile(
     r"(?:South|North|New|Saudi|Sri|Costa|Puerto|Sierra|Burkina|Cabo|Cape|Papua|East|Trinidad(?:ian)? and) "
     r"[A-Z][^\W\d_]{3,}"
-    r"|[^\W\d_]{4,}(?:-[^\W\d_]+)?"
+    r"|[가-힣]{2,5}(?=[ ,)]|인|$)|[\u4e00-\u9fff]{2,4}(?=籍|国籍|人)|[^\W\d_]{4,}(?:-[^\W\d_]+)?"
 )
+_LEAD: Final = re.compile(r"(?<!\w)([A-Z]{2,3}|[A-Z][\w]{3,20}) $")
 _ID: Final = re.compile(r"[\s:.#nº°o-]{0,6}((?=[A-Za-z0-9.-]{0,12}\d)[A-Za-z0-9][A-Za-z0-9.-]{4,24})")
-_SHARE_WORDS: Final = ("owner", "owns", "belongs", "rest")
+_SHARE_WORDS: Final = ("owner", "owns", "belongs", "rest", "relative")
 _IN: Final = frozenset(
     [
         "in",
@@ -130,6 +131,9 @@ def _roles(page: Page, start: int, end: int) -> Iterator[Event]:
 
 def _nationalities(page: Page, start: int, end: int) -> Iterator[Event]:
     for cue in page.cues_in(start, end, "nationality"):
+        lead = _LEAD.search(page.plain, max(cue.start - 30, start), cue.start)
+        if lead and country_code(lead.group(1)):
+            yield Event("nationality", lead.group(1), *lead.span(1), page.text[cue.start : cue.end])
         tail = re.match(
             r"[\s:：はが는은이]{0,3}(?:is |ist |est |of (?:the )?|du |de |de la |des |von "
             r")?([^\s,;.()\d。、（）]{1,30}?(?=です|で|입|[\s,;.()\d。、（）]|$)(?: [A-Z][^\s,;.()]{2,20})?)",

@@ -18,6 +18,7 @@ from onboarding.reading.vocabulary import load_words
 
 _NEAR: Final = 45
 _KANA: Final = re.compile(r"\s?[（(]\s?([ァ-ヶー・ \u3000]{3,60})[）)]")
+_BRACKETED: Final = re.compile(r"\.? ?\((?P<number>[A-Z]{0,4}[ -]?\d[\d ./-]{4,16}\d[A-Z]?)\)")
 _TITLE: Final = re.compile(
     r"[\s:：]{0,3}(?:is |are |ist |est |es |è |é |jest |är |は|는"
     r"|은)?(?P<quote>[\"'«„“「『])?(?P<name>(?(quote)[^\"'»”“」』\n]{2,60}|[^\W\d_a-z][^\n,;.()]{1,60}))"
@@ -33,6 +34,8 @@ def _sole_trader() -> Phrases:
     words = load_words("legal_forms")["sole_proprietorship"]
     short = {"ei", "mei", "zzp", "jdg", "ef", "個人", "개인", "artisan", "individual", "enskild", "firma"}
     extra = [
+        "microempreendedora individual",
+        "sou mei",
         "sole trader",
         "self-employed",
         "selbständig",
@@ -71,6 +74,15 @@ def _names(page: Page, merchant: Company | None) -> Iterator[Found]:
     kana = _KANA.match(page.text, end)
     if kana:
         yield Found("legal_name_kana", *kana.span(1), kana.group(1), "", 0.8)
+
+
+def bracketed_number(page: Page, merchant: Company | None) -> list[Found]:
+    """The number in brackets right behind the merchant's name: nothing else is put there without a word."""
+    match = _BRACKETED.match(page.text, merchant.end) if merchant else None
+    if match is None or not page.is_free(*match.span("number")):
+        return []
+    page.claim(*match.span("number"))
+    return [Found("registration_number", *match.span("number"), match.group("number"), "", 0.6)]
 
 
 def _is_own(page: Page, company: Company) -> bool:

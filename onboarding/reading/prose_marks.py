@@ -91,6 +91,7 @@ def _phrases() -> Phrases:
     wanted = [*_IDS, *_SHAPED, *_OTHERS]
     vocabulary = {concept: [w for w in words.get(concept, ()) if len(w) > 1 and not w.isdigit()] for concept in wanted}
     vocabulary["reg"] += ["companies house", "company house", "trade register", "commercial register"]
+    vocabulary["postal_code"] = ["우편번호", "郵便番号"]
     vocabulary["bank_code"] += ["banco", "bank no", "bank number"]
     vocabulary["account_number"] += ["普通", "当座"]
     vocabulary["phone"] += [
@@ -190,7 +191,7 @@ def _is_number(text: str, concept: str) -> bool:
     digits = sum(map(str.isdigit, text))
     if concept == "mcc":
         return digits == 4 and text.strip().isdigit()
-    if concept in ("bank_code", "branch_code"):
+    if concept in ("bank_code", "branch_code", "postal_code"):
         return digits >= 3
     return digits >= 5 or (digits >= 4 and sum(map(str.isalnum, text)) >= 7)
 

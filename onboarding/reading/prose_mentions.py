@@ -23,9 +23,15 @@ _EAST_NAME: Final = (
     r"|です|が|は"
     r"|と|氏|さん|様|$|\n)|[ァ-ヶー]{2,12}[・ ][ァ-ヶー・]{2,20}"
 )
-_KOREAN_NAME: Final = r"[가-힣]{2,4}(?=[ ,()（.\n]|$|은|는|이|가|와|과|의|입|님|씨|대표)"
+_KOREAN_NAME: Final = (
+    r"(?!이며|이고|이자|입니다|로서|이면|대표|지분)[가-힣]{2,4}(?=[ ,()（.\n]|$|은|는|이|가|와|과|의|입|님|씨|대표)"
+)
+_BEFORE_DATE: Final = re.compile(
+    r"(?<![\u4e00-\u9fff가-힣])(?P<name>[가-힣]{2,4}|[\u4e00-\u9fff々]{1,4}[ \u3000][\u4e00-\u9fff々ぁ-んァ-ヶー]{1,5})"
+    r" ?[(（](?=[^)）\n]{0,12}\d{1,4} ?[年년])"
+)
 _EASTERN: Final = re.compile(
-    rf"[ \u3000]?(?:社長|一人)?(?:は|の|が|:|：|은|는|이|가|인)?[ \u3000]?(?P<name>{_EAST_NAME}|{_KOREAN_NAME})"
+    rf"[ \u3000]?(?:社長|一人)?(?:(?:は|の|が|:|：)[ \u3000]?|(?:은|는|이|가|인)(?=[ ,])[ ]?|[ \u3000])?(?P<name>{_EAST_NAME}|{_KOREAN_NAME})"
 )
 
 
@@ -44,7 +50,7 @@ def names(page: Page) -> list[Mention]:
     """Everything that looks like a person's name and is not claimed by another field, in order of place."""
     full = list(_western(page))
     relatives = list(_given_names(page))
-    found = [*full, *_eastern(page), *relatives, *_short_names(page, full, relatives)]
+    found = [*full, *_eastern(page), *_eastern_in_front(page), *relatives, *_short_names(page, full, relatives)]
     found.sort(key=lambda mention: (mention.start, -mention.end))
     kept: list[Mention] = []
     for mention in found:
@@ -116,6 +122,8 @@ def _blocked(page: Page) -> bytearray:
             "founded",
             "signoff",
             "nationality",
+            "relative",
+            "my_name",
             "control",
             "national_id",
             "passport",
@@ -153,6 +161,13 @@ def _eastern(page: Page) -> Iterator[Mention]:
             if match and page.is_free(*match.span("name")) and not _is_word(page, *match.span("name")):
                 start, end = match.span("name")
                 yield Mention(start, end, page.text[start:end])
+
+
+def _eastern_in_front(page: Page) -> Iterator[Mention]:
+    """ "박정훈(1982년 6월 14일생, …)": a name right before a bracket that holds a date."""
+    for match in _BEFORE_DATE.finditer(page.text):
+        if page.is_free(*match.span("name")) and not _is_word(page, *match.span("name")):
+            yield Mention(*match.span("name"), match.group("name"))
 
 
 def _is_word(page: Page, start: int, end: int) -> bool:

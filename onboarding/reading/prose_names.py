@@ -17,6 +17,8 @@ from onboarding.reading.vocabulary import load_words
 _TOKEN: Final = re.compile(r"[^\s,;:()\"<>|!?]+")
 _JOINERS: Final = frozenset(load_words("stops")["joiner"])
 _STOP: Final = re.compile(r"\s*\Z|\s{1,3}[A-Z\u00c0-\u00de]|\s{0,3}\n")
+_AUSTRALIAN: Final = re.compile(r"SA \d{4}\b")
+"""South Australia before its postcode, not a Société Anonyme."""
 _MOST_WORDS: Final = 9
 _EAST: Final = r"[\u3005\u30a0-\u30ff\u3400-\u9fff\uac00-\ud7afA-Za-z0-9ー・&＆-]"
 _RIGHT: Final = re.compile(rf"(?P<gap>[ \u3000]?)(?P<name>(?:{_EAST}|(?![はがをでとのにも])[ぁ-ん]){{1,30}})")
@@ -51,6 +53,11 @@ def _before() -> frozenset[str]:
     return frozenset(flat(word) for word in load_words("name_edges")["before"])
 
 
+def joiners() -> frozenset[str]:
+    """Small words that may stand inside a company's name."""
+    return _JOINERS
+
+
 def companies(page: Page) -> list[Company]:
     """All companies named in the text, in order of place."""
     if page.companies is None:
@@ -79,6 +86,8 @@ def _western(page: Page) -> Iterator[Company]:
         start = _name_start(page, max(last, form - 120), form)
         if start < form and end > last and any(map(str.isalpha, page.plain[start:form])):
             last = end
+            if _AUSTRALIAN.match(page.plain, form):
+                continue
             yield Company(start, _with_dot(page.plain, form, end))
 
 

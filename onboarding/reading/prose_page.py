@@ -156,6 +156,7 @@ def _is_full_stop(plain: str, start: int, match: re.Match[str], relaxed: bool) -
         return not after or "\n" in plain[match.end() : match.end() + 3]
     if (
         word in _ABBREVIATIONS
+        or word.endswith("str")
         or (len(word) == 1 and word.isalpha())
         or word in {"o.o", "s.l", "b.v", "n.v", "s.a", "s.r.l", "s.p.a"}
     ):

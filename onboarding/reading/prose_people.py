@@ -225,7 +225,9 @@ def _details(said: list[Event]) -> tuple[tuple[str, Any, int, str], ...]:
     offices = [event for event in said if event.field in ("roles", "owner")]
     if offices:
         raw = ", ".join(dict.fromkeys(event.raw for event in offices))
-        if any(event.field == "roles" for event in offices) and not role_kinds(raw) - {"owner", "sole_owner"}:
+        if any(event.field == "roles" and event.raw.lower() != "manager" for event in offices) and not role_kinds(
+            raw
+        ) - {"owner", "sole_owner"}:
             raw = f"{raw} (director)"  # an inflected word that the vocabulary of offices does not have
         found["roles"] = ("roles", raw, offices[0].start, offices[0].label)
     return tuple(found.values())

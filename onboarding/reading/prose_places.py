@@ -4,10 +4,12 @@ The result is one composite value; taking it apart is addresses.py's work.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from onboarding.reading.prose_names import companies
 from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_values import Found
 from onboarding.reading.shapes import flat
@@ -144,10 +146,18 @@ def _start(page: Page, code: int) -> int:
             and bare != "-"
         ):
             break
-        if word.endswith(".") and len(bare) > 4 and start != code:
+        if word.endswith(".") and len(bare) > 4 and start != code and not bare.rstrip(".").endswith("str"):
+            break
+        if _in_company(page, token.start()):
             break
         start = token.start()
     return _street_start(page, start, code)
+
+
+def _in_company(page: Page, offset: int) -> bool:
+    named = companies(page)
+    index = bisect_right(named, (offset, len(page.text))) - 1
+    return index >= 0 and named[index].end > offset
 
 
 def _street_start(page: Page, start: int, code: int) -> int:

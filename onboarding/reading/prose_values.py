@@ -59,7 +59,7 @@ def is_birth_date(page: Page, span: Span) -> bool:
     cue = meaning_before(page, before, span.start, "born", "founded")
     if cue is not None:
         return cue.concept == "born"
-    if page.plain[max(span.start - 2, 0) : span.start].strip() == "*":
+    if page.plain[max(span.start - 2, 0) : span.start].strip().endswith("*"):
         return True
     behind = page.cues_in(max(span.end - 1, 0), min(after, span.end + 12), "born", "founded")
     return bool(behind) and behind[0].concept == "born"

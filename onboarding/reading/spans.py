@@ -26,7 +26,7 @@ _W: Final = rf"[^\W{_EAST}]"
 """A word character of a script that puts blanks between words: a value may stand right against kana, Han or Hangul."""
 _NUM: Final = r"\d{1,15}(?:[.,' ]\d{2,3}(?!\d)){0,6}(?:[.,]\d{1,2}(?!\d))?"
 _MULTIPLIER: Final = (
-    r"(?:\s?(?:k|m|tsd\.?|tys\.?|mille|mil|mio\.?|mln\.?|mn|tausend|thousand|grand|million(?:en|s|es|er)?"
+    r"(?:\s?(?:k|m|teur|tkr|t€|mkr|tsd\.?|tys\.?|mille|mil|mio\.?|mln\.?|mn|tausend|thousand|grand|million(?:en|s|es|er)?"
     r"|miljoen|milhoes|milhao"
     r"|millones|milioni|mila|tusen|miljoner|lakhs?|crores?|tysiecy|milionow|k€|百万|千万|万|億|천만|백만|만|억|천)(?![^\W\d_]{2}))"
 )
@@ -75,6 +75,7 @@ _PERCENT: Final = re.compile(
     r"|proc\.|pct\b|パーセント|퍼센트|프로)"
 )
 _PHONE: Final = re.compile(rf"(?<!{_W})(?<![.,])(?:\+|00)?\(?\d[\d ()/.-]{{5,22}}\d(?!{_W}|[@%])")
+_AMERICAN: Final = re.compile(r"(?:1[ -.])?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}")
 _NUMBER: Final = re.compile(rf"(?<!{_W})\d(?:{_W}|[.,/-]){{0,40}}")
 
 
@@ -131,7 +132,7 @@ def _is_phone(text: str, match: re.Match[str]) -> bool:
     """International, or a trunk 0, or groups as phones have them; the cue before it decides the rest."""
     written = match.group()
     digits = sum(char.isdigit() for char in written)
-    if written.startswith(("+", "00")) and digits >= 8:
+    if (written.startswith(("+", "00")) and digits >= 8) or _AMERICAN.fullmatch(written):
         return True
     return 9 <= digits <= 12 and written.lstrip("(").startswith("0") and any(char in " -/.()" for char in written)
 
