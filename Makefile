@@ -47,6 +47,7 @@ $(BUILT): requirements.lock pyproject.toml
 	@test -x $(BIN)/uv || $(PIP) -r .venv/uv.txt || echo "uv cannot be had here; pip takes longer ..."
 	@(test -x $(BIN)/uv && UV_SYSTEM_CERTS=1 $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock) \
 	  || $(PIP) -r requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
+	@(test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .) \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(BUILT)
 	@echo "Built."
