@@ -27,12 +27,17 @@ _LAYOUTS: Final = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4
 """How card numbers are grouped in print; other groupings count only when the whole run is one number."""
 
 _IDENTIFIER: Final = re.compile(
-    r"\b(?:account|acct|konto|rekening|compte|cuenta|conto|conta|rachunek|nrb|clabe|iban|bban|bank|siret|siren|"
-    r"sort code|routing|vat|tva|ust|btw|iva|nip|regon|krs|kvk|cnpj|cpf|curp|rfc|rut|ein|abn|acn|bn|gst|gstin|uen|tax|"
-    r"steuer|regist|company n|handelsreg|licen|lizenz|passport|reisepass|passeport|pasaporte|national|identit|ausweis|"
-    r"personnummer|orgnr|imei|serial|seriennummer|tracking|sendung|order|bestell|commande|pedido|invoice|rechnung|"
-    r"facture|fattura|ref|customer|kunden|client|ean|gtin|isbn|upc|barcode|lei|phone|tel|fax|mobile|handy|parcel|"
-    r"paket|contract|vertrag|duns)|口座|法人番号|登録番号|電話|계좌|사업자|등록번호|전화"
+    # whole words
+    r"\b(?:ust|btw|iva|tva|vat|nip|krs|kvk|cpf|rfc|rut|ein|abn|acn|bn|gst|gstin|uen|tax|ref|ean|upc|lei|tel|fax|id|mid|tid"
+    r"|uid|trn|nib|cbu|cci|nrb|cnpj|curp|a/?c|a c|d ?u ?n ?s|kont[oay]|cont[ao]s?|company n\w*|sort code|whats ?app|whatsapp)\b"
+    r"|\w*(?:konto|giro)\b"
+    # how longer words begin
+    r"|\b(?:account|acct|konton|rekening|compte|cuenta|rachunek|clabe|iban|bban|bank|siret|siren|routing|regon"
+    r"|steuer|regist|handelsreg|licen|lizenz|passport|reisepass|passeport|pasaporte|national|identit|ausweis|personnummer"
+    r"|orgnr|imei|serial|seriennummer|tracking|sendung|order|bestell|commande|pedido|invoice|rechnung|facture|fattura"
+    r"|referen|customer|kunden|client|gtin|isbn|barcode|phone|telef|mobile|handy|parcel|paket|contract|vertrag|emirates"
+    r"|terminal|merchant)"
+    r"|口座|法人番号|登録番号|電話|계좌|사업자|등록번호|전화"
 )
 _CARD: Final = re.compile(
     r"card|\bkarten?|kreditkarte|\bcarte|kaart|tarjeta|\bcarta|cartao|\bkart[aey]\b|kort\b|visa\b|mastercard|amex|"
@@ -237,7 +242,12 @@ def _is_labelled(text: str, labels: Sequence[str]) -> bool:
 
 
 def _label_words(label: str) -> str:
-    return fold(re.sub(r"([a-z])([A-Z])", r"\1 \2", label)).replace("_", " ").replace("-", " ").replace(".", " ")
+    return (
+        fold(re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", label))
+        .replace("_", " ")
+        .replace("-", " ")
+        .replace(".", " ")
+    )
 
 
 def _labelled_before(text: str, start: int) -> bool:

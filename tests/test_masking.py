@@ -52,6 +52,34 @@ def test_a_number_that_is_labelled_or_shaped_as_something_else_is_left_alone(tex
     assert mask_cards(text) == (text, [])
 
 
+LABELS = [
+    "SIRET",
+    "Kontonummer",
+    "CLABE interbancaria",
+    "numer konta",
+    "A/C",
+    "口座番号",
+    "계좌번호",
+    "trade licence",
+    "VATNumber",
+]
+
+
+@pytest.mark.parametrize("label", [*LABELS, "Emirates ID", "IMEI", "tracking number", "WhatsApp", "utbetalningskonto"])
+def test_a_labelled_identifier_is_no_card_in_any_form(label):
+    number = "35600000000048" if label == "SIRET" else "4111111111111111"
+    for document in (f"{label}: {number}", {label: number}, [[label, number]], f"{label},b\n{number},1\n"):
+        assert mask_cards(document) == (document, [])
+
+
+@pytest.mark.parametrize(
+    "label", ["card", "Kreditkarte", "numéro de carte", "notes", "cc", "karta", "contact", "ideas"]
+)
+def test_a_label_that_names_no_other_number_protects_none(label):
+    for document in (f"{label}: 4111111111111111", {label: "4111111111111111"}, f"{label},b\n4111111111111111,1\n"):
+        assert mask_cards(document)[1]
+
+
 def test_the_security_code_beside_a_card_goes_too():
     assert "123" not in str(mask_cards("4111 1111 1111 1111 cvv: 123")[0])
 
