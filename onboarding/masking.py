@@ -28,8 +28,9 @@ _LAYOUTS: Final = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4
 
 _IDENTIFIER: Final = re.compile(
     # whole words
-    r"\b(?:ust|btw|iva|tva|vat|nip|krs|kvk|cpf|rfc|rut|ein|abn|acn|bn|gst|gstin|uen|tax|ref|ean|upc|lei|tel|fax|id|mid|tid"
-    r"|uid|trn|nib|cbu|cci|nrb|cnpj|curp|a/?c|a c|d ?u ?n ?s|kont[oay]|cont[ao]s?|company n\w*|sort code|whats ?app|whatsapp)\b"
+    r"\b(?:ust|btw|iva|tva|vat|nip|krs|kvk|cpf|rfc|rut|ein|abn|acn|bn|gst|gstin|uen|tax|ref|ean|upc|lei|tel|fax|id"
+    r"|mid|tid|uid|trn|nib|cbu|cci|nrb|cnpj|curp|a/?c|a c|d ?u ?n ?s|kont[oay]|cont[ao]s?|company n\w*|sort code"
+    r"|whats ?app)\b"
     r"|\w*(?:konto|giro)\b"
     # how longer words begin
     r"|\b(?:account|acct|konton|rekening|compte|cuenta|rachunek|clabe|iban|bban|bank|siret|siren|routing|regon"
@@ -41,7 +42,7 @@ _IDENTIFIER: Final = re.compile(
 )
 _CARD: Final = re.compile(
     r"card|\bkarten?|kreditkarte|\bcarte|kaart|tarjeta|\bcarta|cartao|\bkart[aey]\b|kort\b|visa\b|mastercard|amex|"
-    r"\bpan\b|credit|kredit|debit|cvv|カード|카드"
+    r"\bpan\b|credit|kredit|debit|cvv|\bpa(?:y|id|ying)\b|\bcharged?\b|bezahl|カード|카드"
 )
 _NO_CARD: Final = re.compile(r"identit|\bid[ _-]?card|ausweis|business card|loyalty")
 _LABEL_KEYS: Final = word_set("label question name field key title prompt frage feld champ etiqueta campo")
