@@ -49,6 +49,7 @@ def case(found: dict[str, Any], events: list[dict[str, Any]]) -> RenderableType:
         parts.append(Text(f"\nproblem: {found['problem']}", style="bold red"))
     if found["summary"]:
         parts.append(Text(f"\n{found['summary']}"))
+    parts += _model(found)
     parts += [Text("\nfindings", style="bold")] + [_finding(item) for item in found["findings"]] or [Text("none")]
     if found["missing"]:
         parts.append(Text("\nmissing: " + ", ".join(found["missing"])))
@@ -69,6 +70,17 @@ def case(found: dict[str, Any], events: list[dict[str, Any]]) -> RenderableType:
             )
         )
     return Group(*parts, Text("\nwhat happened", style="bold"), _story(events))
+
+
+def _model(found: dict[str, Any]) -> list[RenderableType]:
+    """What a model wrote, said to be its words, and what it cost; nothing when none was asked."""
+    drafts, use = found.get("drafts") or {}, found["model"]
+    kinds = [kind for kind in ("summary", "letter") if drafts.get(kind)]
+    texts = [f"\n{kind} drafted by {drafts['author']}, not checked by anybody:\n{drafts[kind]}" for kind in kinds]
+    if use["calls"]:
+        tokens = use["input_tokens"] + use["output_tokens"]
+        texts.append(f"\nmodel {use['name']}: {use['calls']} calls, {tokens} tokens, cost {use['cost']}")
+    return [Text(text) for text in texts]
 
 
 def _finding(item: dict[str, Any]) -> Text:
