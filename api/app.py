@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from api import bundle, cases, operations, problems, review, trail
+from api import bundle, cases, custody, operations, problems, review, trail
 from api.limits import BodyLimit
 from api.metrics import Metrics
 from graph.wiring import Product
@@ -40,7 +40,7 @@ def openapi_document() -> dict[str, Any]:
 def _routed() -> FastAPI:
     app = FastAPI(title="Merchant onboarding", version="1", description=DESCRIPTION, redoc_url=None)
     problems.install(app)
-    for part in (cases, trail, bundle, review, operations):
+    for part in (cases, custody, trail, bundle, review, operations):
         app.include_router(part.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

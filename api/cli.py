@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import typer
 
+from api import custody_cli
 from api import doctor as checkup
 from api import show as display
 from api.checkpoints_cli import checkpoints
@@ -21,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=F
 tokens = typer.Typer(no_args_is_help=True, help="Bearer tokens of backends and people.")
 app.add_typer(tokens, name="token")
 app.add_typer(checkpoints, name="checkpoints")
+app.add_typer(custody_cli.audit, name="audit")
 
 TYPES: Final = {"json": "application/json", "text": "text/plain", "csv": "text/csv"}
 SUFFIXES: Final = {".json": "json", ".csv": "csv", ".txt": "text", ".eml": "text", ".md": "text", ".xml": "text"}
@@ -153,11 +155,15 @@ def eval_(
 
 @app.command()
 def doctor(
-    audit: Annotated[bool, typer.Option("--audit", help="Verify every audit chain.")] = False, as_json: Json = False
+    audit: Annotated[bool, typer.Option("--audit", help="Read every record, verify every chain and seal.")] = False,
+    anchor: Annotated[
+        Path | None, typer.Option(help="A kept file of `onboard audit export` to verify against.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Check the settings, the storage, the audit chains, and cases that need an operator."""
     with told():
-        report = asyncio.run(checkup.examine(settings_of(), audit=audit))
+        report = asyncio.run(checkup.examine(settings_of(), audit=audit, anchor=anchor))
         present(report, as_json, checkup.table(report))
         if not all(item["ok"] for item in report):
             raise typer.Exit(1)
@@ -181,6 +187,10 @@ def token_revoke(name: Annotated[str, typer.Argument(help="Whose tokens end now.
     with told():
         count = asyncio.run(administration.revoke_tokens(settings_of(), name))
         out.print(f"{count} token(s) of {name} ended")
+
+
+for command in ("rebuild", "erase", "backup", "restore", "reseal"):
+    app.command()(getattr(custody_cli, command))
 
 
 def main() -> None:

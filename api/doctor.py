@@ -1,6 +1,7 @@
 """``onboard doctor``: is everything in order, and if not, what to do. Looks only; changes nothing."""
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
@@ -8,10 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from checkpoints import audit as trail
-from checkpoints import cases, outbox
+from checkpoints import cases, outbox, retention, seals
 from checkpoints.database import Database
+from checkpoints.saver import open_saver
 from graph.administration import ledger
+from graph.builder import build_graph
+from graph.parked import stuck
 from graph.runner import KNOWN_VERSIONS
+from graph.safekeeping import anchor_of, mac
 from onboarding.errors import OnboardingError
 from onboarding.policy import Policy
 from onboarding.screening import LeanWatchlist
@@ -20,14 +25,20 @@ from onboarding.settings import Settings
 LEAST_FREE = 500_000_000
 
 
-async def examine(settings: Settings, *, audit: bool) -> list[dict[str, Any]]:
-    """Every check as ``{check, ok, detail}``; ``detail`` says what to do where it is not ok."""
+async def examine(settings: Settings, *, audit: bool, anchor: Path | None = None) -> list[dict[str, Any]]:
+    """Every check as ``{check, ok, detail}``; ``detail`` says what to do where it is not ok.
+
+    ``audit`` also reads every record and verifies the trail; ``anchor`` is a file of ``onboard audit export``.
+    """
     report = [_disk(settings), _policy(settings), _watchlist(settings), _access(settings)]
     try:
         async with ledger(settings) as db:
             report += await _stored(db)
-            if audit:
-                report.append(await _chains(db))
+            report.append(await _parked(db))
+            if audit or anchor:
+                report += [await _chains(db, mac(settings)), await _records(db)]
+            if anchor:
+                report.append(await _anchored(db, anchor_of(anchor)))
     except OnboardingError as error:
         report.append(_line("database", False, error.detail))
     return report
@@ -93,9 +104,28 @@ async def _stored(db: Database) -> list[dict[str, Any]]:
     ]
 
 
-async def _chains(db: Database) -> dict[str, Any]:
-    broken = await db.read(lambda tx: list(trail.broken_links(tx)))
-    return _line("audit", not broken, "; ".join(broken[:5]) if broken else "every chain holds")
+async def _parked(db: Database) -> dict[str, Any]:
+    stuck_ = await stuck(db, build_graph(open_saver(db)))
+    told = "; ".join(stuck_[:5])
+    return _line("parked", not stuck_, f"{told} (`onboard rebuild CASE`)" if stuck_ else "every waiting case can go on")
+
+
+async def _chains(db: Database, mac: seals.Mac) -> dict[str, Any]:
+    broken = await db.scan(lambda tx: [*trail.broken_links(tx), *seals.broken_seals(tx, mac)])
+    return _line("audit", not broken, "; ".join(broken[:5]) if broken else "every chain and every seal holds")
+
+
+async def _records(db: Database) -> dict[str, Any]:
+    bad = await db.scan(lambda tx: list(retention.unreadable(tx)))
+    return _line("records", not bad, "; ".join(bad[:5]) if bad else "every record opens")
+
+
+async def _anchored(db: Database, anchor: dict[str, Any]) -> dict[str, Any]:
+    holds = await db.read(lambda tx: seals.holds(tx, anchor))
+    name = f"seal {anchor['seal']}"
+    return _line(
+        "anchor", holds, f"{name} is still there" if holds else f"{name} is gone or another: rewritten history"
+    )
 
 
 def table(report: list[dict[str, Any]]) -> RenderableType:

@@ -1,7 +1,7 @@
 """What is given up in time: checkpoints of closed cases, and on request a merchant's personal data."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import delete, select, update
@@ -11,9 +11,9 @@ from checkpoints import cases as case_rows
 from checkpoints.casefile import ERASED
 from checkpoints.database import Tx
 from checkpoints.schema import cases, decisions, letters, match_keys, recordings, reviews, submissions
-from checkpoints.sealed import SEALED_IN, Sealed
+from checkpoints.sealed import SEALED, SEALED_IN, Sealed
 from onboarding.case import CLOSED
-from onboarding.errors import Conflict
+from onboarding.errors import Conflict, TamperedRecord
 
 _KEPT_OF_A_DECISION: Final = ("action", "reason_codes", "version")
 """What stays of a decision's body: codes, no words of anybody's."""
@@ -94,10 +94,12 @@ def empty_log(url: str) -> None:
         conn.close()
 
 
-def reseal(tx: Tx, sealed: Sealed, after: tuple[Any, ...] | None, limit: int) -> tuple[int, tuple[Any, ...] | None]:
+def reseal(
+    tx: Tx, sealed: Sealed, after: tuple[Any, ...] | None, limit: int, told: Callable[[str], None]
+) -> tuple[int, tuple[Any, ...] | None]:
     """Seal the next ``limit`` documents of one column with the key in force; returns how many, and where to go on.
 
-    ``after`` is the primary key that was done last. Raises TamperedRecord for a document that does not open.
+    ``after`` is the primary key that was done last. ``told`` hears of documents that do not open; they stay.
     """
     table, column = sealed.table, sealed.column
     keys = [table.c[name] for name in sealed.key]
@@ -105,13 +107,33 @@ def reseal(tx: Tx, sealed: Sealed, after: tuple[Any, ...] | None, limit: int) ->
     if after is not None:
         query = query.where(_beyond(keys, after))
     rows = [dict(row._mapping) for row in tx.conn.execute(query)]
-    for row in rows:
-        place = sealed.place(row)
-        if not tx.codec.is_current(row[column]):
-            at = [key == row[key.name] for key in keys]
-            new = tx.codec.seal(tx.codec.open(row[column], place), place)
-            tx.conn.execute(update(table).where(*at), {column: new})
-    return len(rows), tuple(rows[-1][name] for name in sealed.key) if rows else None
+    done = sum(_sealed_anew(tx, sealed, row, told) for row in rows)
+    return done, tuple(rows[-1][name] for name in sealed.key) if rows else None
+
+
+def _sealed_anew(tx: Tx, sealed: Sealed, row: dict[str, Any], told: Callable[[str], None]) -> bool:
+    body, place = row[sealed.column], sealed.place(row)
+    if tx.codec.is_current(body):
+        return False
+    try:
+        new = tx.codec.seal(tx.codec.open(body, place), place)
+    except TamperedRecord as error:
+        told(error.detail)
+        return False
+    at = [sealed.table.c[name] == row[name] for name in sealed.key]
+    tx.conn.execute(update(sealed.table).where(*at), {sealed.column: new})
+    return True
+
+
+def unreadable(tx: Tx) -> Iterator[str]:
+    """Every document that does not open, as a sentence."""
+    for sealed in SEALED:
+        for row in tx.conn.execute(select(sealed.table).where(sealed.table.c[sealed.column].is_not(None))):
+            found = dict(row._mapping)
+            try:
+                tx.codec.load(found[sealed.column], sealed.place(found))
+            except TamperedRecord as error:
+                yield error.detail
 
 
 def _beyond(keys: Sequence[Any], after: tuple[Any, ...]) -> Any:

@@ -8,6 +8,7 @@ from checkpoints import audit as trail
 from checkpoints import cases
 from checkpoints.database import Tx
 from checkpoints.documents import digest
+from checkpoints.schema import cases as case_rows
 from checkpoints.schema import decisions, links, reviews
 from onboarding.case import STATUS_OF_STAGE, CaseRecord, Channel, Stage
 from onboarding.errors import AlreadyDecided, CaseChanged, FourEyes, NotWaiting
@@ -251,6 +252,18 @@ def approved_record(tx: Tx, case_id: str, version: int) -> tuple[CaseRecord, str
     if digest(document) != review.shown_hash:
         return None
     return CaseRecord.from_json(document), review.shown_hash
+
+
+def parked(tx: Tx) -> list[tuple[str, str, str]]:
+    """``(case id, stage, review id)`` of every case that waits with no work due and not set aside."""
+    query = (
+        select(reviews.c.case_id, reviews.c.stage, reviews.c.id)
+        .join(case_rows, case_rows.c.id == reviews.c.case_id)
+        .where(reviews.c.status == "waiting", case_rows.c.work_asked <= case_rows.c.work_done)
+        .where(case_rows.c.status != "quarantined")
+        .order_by(case_rows.c.seq)
+    )
+    return [(row.case_id, row.stage, row.id) for row in tx.conn.execute(query)]
 
 
 def overdue(stage: Stage, tx: Tx) -> list[Row[Any]]:

@@ -119,3 +119,25 @@ def holds(tx: Tx, kept: dict[str, Any]) -> bool:
     """Whether the seal that an anchor names is still there as it was."""
     query = select(audit_seals.c.hash).where(audit_seals.c.no == kept["seal"])
     return tx.conn.scalar(query) == kept["hash"]
+
+
+def everything(tx: Tx) -> Iterator[dict[str, Any]]:
+    """Every seal, opened, oldest first."""
+    for row in tx.conn.execute(select(audit_seals).order_by(audit_seals.c.no)):
+        yield dict(row._mapping) | {"body": tx.codec.load(row.body, f"seal:{row.prev_hash}")}
+
+
+def broken_among(rows: list[dict[str, Any]], events: list[dict[str, Any]]) -> Iterator[str]:
+    """The same check on an exported trail, without the keyed code: that takes the secret."""
+    here = {(event["case_id"], event["case_seq"]): event["hash"] for event in events}
+    before = GENESIS
+    for row in rows:
+        name = f"seal {row['no']} of {row['at']}"
+        if row["prev_hash"] != before:
+            yield f"{name} does not follow the seal before it"
+        before = row["hash"]
+        if row["hash"] != _hash(row) or digest(row["body"]) != row["body_hash"]:
+            yield f"{name} was changed"
+        for case_id, (number, hash_) in row["body"]["heads"].items():
+            if here.get((case_id, number)) != hash_:
+                yield f"case {case_id}: event {number}, sealed at {row['at']}, is gone or another"

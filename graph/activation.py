@@ -56,7 +56,7 @@ async def activate(ctx: Context, state: Activating, service: str) -> str:
 
     try:
         done = await ctx.tool(
-            f"activate_{service}", key=key, body=body, on_attempt=on_attempt, ask_first=row["attempts"] > 0
+            f"activate_{service}", key=key, body=body, on_attempt=on_attempt, ask_first=row["ask_first"]
         )
     except ServiceRefused as error:
         ending = functools.partial(effects.settle, key=key, status="refused", detail=error.detail)
@@ -77,7 +77,8 @@ def _intend(
     others = (
         other for other in effects.of_case(tx, case_id) if (other["version"], other["round"]) == (version, round_)
     )
-    return body, row, any(other["status"] == "refused" for other in others)
+    doubt = row["attempts"] > 0 or cases.get(tx, case_id).ask_first
+    return body, row | {"ask_first": doubt}, any(other["status"] == "refused" for other in others)
 
 
 def outcome(statuses: Mapping[str, str], patient: bool) -> str:

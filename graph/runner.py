@@ -20,6 +20,7 @@ from checkpoints.database import Tx, stamp
 from graph import correspondence
 from graph.builder import Graph
 from graph.context import Context
+from graph.parked import refuse_unknown_steps
 from graph.state import GRAPH_VERSION, Started
 from graph.step import SUSPECT
 from onboarding import faults
@@ -168,6 +169,8 @@ class Runner:
             return await self._resume(row.id, snapshot.interrupts)
         if not snapshot.next and row.status in CLOSED:
             return NOTHING
+        if not snapshot.next:
+            await refuse_unknown_steps(self.graph, config)
         return None
 
     async def _resume(self, case_id: str, interrupts: tuple[Any, ...]) -> Input:

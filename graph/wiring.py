@@ -121,7 +121,7 @@ def own(data_dir: Path) -> FileLock:
     return lock
 
 
-def codec(encryption_key: str | None) -> Codec:
+def codec(encryption_key: str | None, *, plain_too: bool = False) -> Codec:
     """Keys are ``id:base64,id:base64``, ids of four characters, keys of 32 bytes; the first seals what is new."""
     if not encryption_key:
         return Codec()
@@ -134,7 +134,7 @@ def codec(encryption_key: str | None) -> Codec:
             raise ValueError("a key is not 32 bytes long")
     except ValueError as error:
         raise BadSettings(f"ONBOARD_ENCRYPTION_KEY: {error}") from error
-    return Codec(keys, next(iter(keys)))
+    return Codec(keys, next(iter(keys)), plain_too=plain_too)
 
 
 def secret(settings: Settings) -> str:

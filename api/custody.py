@@ -1,0 +1,30 @@
+"""For administrators: a case's memory made anew from the ledger, or its personal data erased."""
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+
+from api.auth import Admin, Served
+from api.problems import responses
+from graph import custody
+from onboarding import errors
+from onboarding.case import CaseView
+
+router = APIRouter(prefix="/v1/cases/{case_id}", tags=["cases"])
+
+
+@router.post(
+    "/rebuild",
+    response_model=CaseView,
+    responses=responses(errors.CaseNotFound, errors.Conflict, errors.TamperedRecord),
+)
+async def rebuild(case_id: str, product: Served, actor: Admin) -> Response:
+    """Make a quarantined case's checkpoints anew from the ledger and go on; nothing is asked or done twice."""
+    case = await custody.rebuild(product.runner, actor.name, case_id)
+    product.service.nudge(case_id)
+    return JSONResponse(case.to_json())
+
+
+@router.post("/erase", response_model=CaseView, responses=responses(errors.CaseNotFound, errors.Conflict))
+async def erase(case_id: str, product: Served, actor: Admin) -> Response:
+    """Erase a closed case's personal data. Who decided what on which hash stays, and still verifies."""
+    return JSONResponse((await custody.erase(product.runner, actor.name, case_id)).to_json())
