@@ -153,12 +153,10 @@ class House:
         """The case once it moves no more by itself (or has one of ``statuses``)."""
         ends = time.monotonic() + 20
         while time.monotonic() < ends:
-            found: dict[str, Any] = self.backend.get(
-                f"/v1/cases/{case_id}", params={"wait": 0 if statuses else 5}
-            ).json()
-            if found["status"] in statuses or (
-                not statuses and found["status"] not in ("received", "processing", "activating")
-            ):
+            wait = {"wait": 0 if statuses else 5}
+            found: dict[str, Any] = self.backend.get(f"/v1/cases/{case_id}", params=wait).json()
+            moving = found["status"] in ("received", "processing", "activating")
+            if found["status"] in statuses or not (statuses or moving):
                 return found
             time.sleep(0.02)
         raise AssertionError(f"case {case_id} is still {found['status']}: {found['problem']}")
@@ -181,13 +179,13 @@ class House:
         self, case_id: str, to: str | None = None, kind: str = "approval_request:review", round_: int = 1
     ) -> EmailMessage:
         """The kept letter of this kind, as the recipient reads it."""
-        query = "SELECT message_id, status FROM letters WHERE case_id = ? AND kind = ? AND round = ?"
+        query = "SELECT message_id FROM letters WHERE case_id = ? AND kind = ? AND round = ? AND status = 'kept'"
         ends = time.monotonic() + 10
         while time.monotonic() < ends:
-            wanted = {row["message_id"] for row in self.rows(query, case_id, kind, round_) if row["status"] == "kept"}
-            for path in (self.data_dir / "outbox").glob("*.eml"):
+            for row in self.rows(query, case_id, kind, round_):
+                path = self.data_dir / "outbox" / f"{row['message_id'].strip('<>')}.eml"
                 message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-                if message["Message-ID"] in wanted and (to is None or to in message["To"]):
+                if to is None or to in message["To"]:
                     return message
             time.sleep(0.02)
         raise AssertionError(f"no {kind} letter of case {case_id}")
