@@ -3,6 +3,8 @@
 import datetime
 import importlib.util
 import json
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,55 @@ def test_the_same_application_reads_the_same_in_every_key_style() -> None:
     for name, style in styles.items():
         got = reading_of({style(key): value for key, value in plain.items()}).application
         assert got == want, name
+
+
+def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {rename(key): _renamed(inner, rename) for key, inner in value.items()}
+    return [_renamed(inner, rename) for inner in value] if isinstance(value, list) else value
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and any(isinstance(inner, dict | list) for inner in value):
+        for position, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{position}]")
+    else:
+        yield path, value
+
+
+def _words(key: str) -> list[str]:
+    return re.sub(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|[_-]", " ", key).split()
+
+
+def _label(path: str) -> str:
+    return re.sub(r"\[(\d+)\]", lambda m: f" {int(m[1]) + 1}", path).replace(".", " ")
+
+
+STYLES: dict[str, Callable[[Any], Any]] = {
+    "wrapped": lambda p: {"data": {"application": p}},
+    "upper": lambda p: _renamed(p, lambda k: "_".join(_words(k)).upper()),
+    "kebab": lambda p: _renamed(p, lambda k: "-".join(_words(k)).lower()),
+    "camel": lambda p: _renamed(p, lambda k: "".join(w.capitalize() for w in _words(k))),
+    "title": lambda p: _renamed(p, lambda k: " ".join(w.capitalize() for w in _words(k)) + ":"),
+    "paths": lambda p: dict(_leaves(p)),
+    "pairs": lambda p: [{"label": _label(path), "value": value} for path, value in _leaves(p)],
+    "questions": lambda p: {"answers": [{"question": _label(path), "answer": value} for path, value in _leaves(p)]},
+}
+NESTED = [
+    case for case in _cases("reading_structured.jsonl") if isinstance(case["payload"], dict) and case["id"] != "map-01"
+]
+CHAINS_AND_FORMS = {"chain-01", "chain-02", "en-02", "nl-01"}
+"""What a flat list of labels cannot say: who owns which owner, and lists of labels inside lists."""
+STYLED = [(c, s) for c in NESTED for s in STYLES if s not in {"pairs", "questions"} or c["id"] not in CHAINS_AND_FORMS]
+
+
+@pytest.mark.parametrize(("case", "style"), STYLED, ids=lambda value: value if isinstance(value, str) else value["id"])
+def test_no_application_depends_on_how_its_keys_are_written_or_nested(case: dict[str, Any], style: str) -> None:
+    want = reading_of(case["payload"]).application.flat()
+    assert reading_of(STYLES[style](case["payload"])).application.flat() == want
 
 
 GLOSSARY = {

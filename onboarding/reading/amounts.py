@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 from babel.core import get_global
 from pydantic import JsonValue
 
+from onboarding.reading.labels import split_words
 from onboarding.reading.numbers import Quantity, quantities, stated_number
 from onboarding.reading.text import clean, fold
 from onboarding.reading.vocabulary import load_words
@@ -50,6 +51,8 @@ def currency_in(text: str | None, country: str | None = None) -> str | None:
     if not text:
         return None
     folded = fold(text[:_LONGEST])
+    if "_" in folded or not text.islower():
+        folded = f"{folded} {' '.join(split_words(text[:_LONGEST]))}"
     for pattern, code in _currency_patterns():
         if pattern.search(folded):
             return code
@@ -86,7 +89,7 @@ def period_in(text: str | None) -> Period | None:
     """The period that ``text`` names ("a month", "monatlich", "월 매출"); None if none."""
     if not text:
         return None
-    folded = fold(text[:_LONGEST]).replace("_", " ")
+    folded = f"{fold(text[:_LONGEST])} {' '.join(split_words(text[:_LONGEST]))}"
     return next((period for period in PERIODS if _period_pattern(period).search(folded)), None)
 
 

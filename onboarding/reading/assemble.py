@@ -91,6 +91,10 @@ def _name_the_unnamed(people: list[folk.Somebody], draft: Draft) -> None:
     unnamed = [s for s in people if not s.name]
     if len(unnamed) != 1:
         return
+    others = [s for s in people if s.name]
+    if len(others) == 1 and not (others[0].fields.keys() & unnamed[0].fields.keys()):
+        unnamed[0].name = others[0].name
+        return
     sole = draft.values.get("entity_type") == "sole_proprietorship"
     for path in ("contact.name", "legal_name") if not sole else ("legal_name", "contact.name"):
         name = draft.values.get(path)
@@ -125,10 +129,7 @@ def _settle_ownership(
     natural: list[folk.Somebody],
     draft: Draft,
 ) -> list[OwnershipLink]:
-    folk.settle_shares(everyone, draft)
-    for group in groups.values():
-        if group.pct is None and group.share is not None:
-            group.pct = group.share.pct
+    folk.settle_shares(groups.values(), everyone, draft)
     company = draft.values.get("legal_name")
     stated = folk.stated_links(found, company)
     links = stated or folk.nested_links(groups, company)

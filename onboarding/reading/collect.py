@@ -145,11 +145,12 @@ class Collector:
         """The label is an office: its value is a person, several people, a tick, or a share."""
         leaf_scope = f"@{spot.scheme}" if spot.scheme else spot.scope
         ticked = flag(value)
-        inside = len(path) > 1 and self._key(path[:-1], spot) in self._persons
+        known = [key for key in (self._key(path[:-1] or path, spot), self._key(path, spot)) if key in self._persons]
+        inside = bool(known)
         if isinstance(value, bool) or (ticked is not None and inside):
             if ticked and inside:
                 word = _ROLE_OF_SCOPE.get(leaf_scope or "") or "owner"
-                self._person(self._persons[self._key(path[:-1], spot)], "roles", word, where, label)
+                self._person(self._persons[known[0]], "roles", word, where, label)
             elif not inside:
                 self.emit("extra", value, where, label)
             return

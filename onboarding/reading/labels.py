@@ -30,6 +30,11 @@ class Label(NamedTuple):
     unknown: int
     words: tuple[str, ...]
 
+    @property
+    def ends_known(self) -> bool:
+        """Whether the last word alone is a label: what stands before it only says whose it is."""
+        return bool(self.words) and self.words[-1] in _glossary()
+
     def has(self, *concepts: str) -> bool:
         return any(concept in segment for segment in self.segments for concept in concepts)
 
@@ -55,16 +60,25 @@ def read_label(text: str) -> Label:
 
 def _read(text: str) -> Label:
     words = split_words(text)
-    nth = next((int(w) for w in words if w.isdigit() and len(w) <= 2), None)
     exact = _glossary().get("".join(words))
     if exact:
-        return Label((exact,), nth, 0, words)
-    plain = tuple(word for word in words if not word.isdigit())
-    exact = _glossary().get("".join(plain))
+        return Label((exact,), None, 0, words)
+    nth = _number_in(words)
+    exact = _glossary().get("".join(word for word in words if not word.isdigit()))
     if exact:
         return Label((exact,), nth, 0, words)
-    segments, unknown = _segment(plain or words)
+    segments, unknown = _segment(words)
     return Label(segments, nth, unknown, words)
+
+
+def _number_in(words: tuple[str, ...]) -> int | None:
+    """The number that counts people ("owner 2"), not one that belongs to the word before it ("address line 2")."""
+    for at, word in enumerate(words):
+        if word.isdigit() and len(word) <= 2:
+            phrases = ("".join(words[start : at + 1]) for start in range(max(0, at - 2), at))
+            if not any(phrase in _glossary() for phrase in phrases):
+                return int(word)
+    return None
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -146,7 +160,9 @@ def _steps(
             steps.append((end, 1.0 if whole else 1.6, 0, glossary[phrase]))
     if aligned and here in starts:
         word = starts[here]
-        steps.append((here + len(word), 0.05 if word in _STOP else 4.0, int(word not in _STOP), None))
+        last = here + len(word) == len(text)
+        silent = (word in _STOP and not (last and word in glossary)) or word.isdigit()
+        steps.append((here + len(word), 0.05 if silent else 4.0, int(not silent), None))
     elif not aligned:
         steps.extend((here + len(link), 0.4, 0, None) for link in _LINKS if text.startswith(link, here))
     if is_cjk(text[here]):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pydantic import JsonValue
@@ -24,6 +24,7 @@ from onboarding.reading.text import clean, fold, scalar_text
 RELATIVE: Final = "relative of "
 """How a reader of prose labels a name whose family name it took from a relative's."""
 _PATH: Final = re.compile(r"persons\[(\d+)\]\.(\w+)")
+_ROUNDING: Final = 0.05
 _LINK: Final = re.compile(r"ownership\[(\d+)\]\.(\w+)")
 _ENTITY_TYPE: Final = re.compile(
     r"entit|entid|socied|compan|corporat|legal|organi[sz]ation|juri|gesellschaft|firma|unternehmen|societ|soci[eé]t|empresa|bedrijf|rechtsp|"
@@ -136,7 +137,7 @@ def merge(people: Iterable[Somebody]) -> list[Somebody]:
         key: object = " ".join(sorted(fold(somebody.name).split())) if somebody.name else position
         known = found.get(key)
         if known is None:
-            found[key] = somebody
+            found[key] = replace(somebody, fields={name: list(c) for name, c in somebody.fields.items()})
             continue
         for name, candidates in somebody.fields.items():
             known.fields.setdefault(name, []).extend(candidates)
@@ -146,21 +147,22 @@ def merge(people: Iterable[Somebody]) -> list[Somebody]:
     return list(found.values())
 
 
-def settle_shares(people: list[Somebody], draft: Draft) -> None:
-    """Stated shares in percent; a bare fraction read as a percentage is an inference (policy 4.9)."""
-    stated = [s.share for s in people if s.share]
-    total = sum(share.pct for share in stated)
-    fractions = [s for s in people if s.share and s.share.bare]
-    whole = abs(total - 100) <= 0.05 or any(share.pct > 1 for share in stated)
-    for somebody in people:
+def settle_shares(statements: Iterable[Somebody], everyone: list[Somebody], draft: Draft) -> None:
+    """Every statement's share in percent; a bare fraction read as a percentage is an inference (policy 4.9)."""
+    total = sum(somebody.share.pct for somebody in everyone if somebody.share)
+    whole = abs(total - 100) <= _ROUNDING or any(s.share.pct > 1 for s in everyone if s.share)
+    told: set[str | None] = set()
+    for somebody in [*statements, *everyone]:
         if somebody.share is None:
             continue
         pct = somebody.share.pct
-        as_is = abs(total - 100) <= 0.05 or (pct == 1 and whole)
-        if somebody in fractions and not as_is:
-            candidate = somebody.first("ownership_pct")
-            message = f"{somebody.name}: a share of {pct} is read as {plain_number(pct * 100)} %"
-            draft.raise_("VALUE_INFERRED", message, None, *([candidate] if candidate else []))
+        as_is = abs(total - 100) <= _ROUNDING or (pct == 1 and whole)
+        if somebody.share.bare and not as_is:
+            if somebody.name not in told:
+                candidate = somebody.first("ownership_pct")
+                message = f"{somebody.name}: a share of {pct} is read as {plain_number(pct * 100)} %"
+                draft.raise_("VALUE_INFERRED", message, None, *([candidate] if candidate else []))
+            told.add(somebody.name)
             pct = plain_number(pct * 100)
         somebody.pct = pct
 

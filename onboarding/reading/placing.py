@@ -22,6 +22,9 @@ _WRAPPER_SCOPES: Final = {
 }  # fmt: skip
 
 
+_MOST_UNKNOWN: Final = 3
+"""Words nobody knows that may stand before a known last word ("online presence website")."""
+
 __all__ = ["PERSON_SCOPES", "Place", "place"]
 
 
@@ -97,7 +100,7 @@ def _scopes_of(label: Label, *, wrapper: bool) -> list[str]:
 
 def _concept(leaf: Label, wrappers: list[Label], scope: str | None) -> str | None:
     """The one concept of the label itself."""
-    if not leaf.segments or leaf.unknown > len(leaf.segments):
+    if not leaf.segments or leaf.unknown > max(len(leaf.segments), _MOST_UNKNOWN if leaf.ends_known else 0):
         return None
     fields = [c for segment in leaf.segments if (c := _field_of(segment, scope))]
     if any(f in {"other", "birth_place"} for f in fields):
@@ -111,7 +114,8 @@ def _concept(leaf: Label, wrappers: list[Label], scope: str | None) -> str | Non
     if generic and not leaf.unknown:
         return _generic(generic, wrappers, scope)
     scopes = [c for segment in leaf.segments for c in segment if c.startswith("@")]
-    return scopes[0] if scopes and not leaf.unknown else None
+    telling = [c for c in scopes if c not in {"@company", "@figures"}] or scopes
+    return telling[-1] if telling and (not leaf.unknown or leaf.ends_known) else None
 
 
 def _field_of(segment: tuple[str, ...], scope: str | None) -> str | None:

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.collect import Collector, Key
+from onboarding.reading.flattened import unflattened
 from onboarding.reading.labels import read_label, squash
 from onboarding.reading.placing import place
 from onboarding.reading.text import clean, scalar_text
@@ -60,6 +61,7 @@ class _Walk:
             self.collector.emit("extra", value, where)
 
     def _object(self, value: dict[str, JsonValue], path: tuple[Key, ...], where: str) -> None:
+        value = unflattened(value) or value
         pair = _pair(value)
         if pair and path and (isinstance(path[-1], int) or not read_label(path[-1]).segments):
             self.walk(pair[1], (*path[:-1], pair[0]), f"{where}{_shown(pair[2])}")

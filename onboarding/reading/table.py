@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from onboarding.reading.candidate import Candidate
-from onboarding.reading.collect import Collector
+from onboarding.reading.collect import Collector, Key
+from onboarding.reading.flattened import path_steps
 from onboarding.reading.labels import read_label
 from onboarding.reading.placing import PERSON_SCOPES
 from onboarding.reading.text import remove_format
@@ -58,8 +59,10 @@ def _row(collector: Collector, header: Sequence[str], row: Sequence[str], number
             collector.emit("extra", cell, where)
 
 
-def _trail(label: str) -> tuple[str, ...]:
-    """``owner.name`` is a wrapper and a label; "Org.nr" is one label."""
+def _trail(label: str) -> tuple[Key, ...]:
+    """``owner.name`` and ``owners[0].name`` are wrappers and a label; "Org.nr" is one label."""
+    if steps := path_steps(label):
+        return steps
     parts = tuple(part.strip() for part in label.split(".") if part.strip())
     whole = read_label(label)
     if len(parts) > 1 and not (whole.segments and whole.unknown == 0 and " " in label):
