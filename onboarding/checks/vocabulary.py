@@ -30,7 +30,7 @@ def alternatives(words: Sequence[str], *, whole: bool = True) -> str:
 
     ``whole`` False leaves the end open, for words that lead to the next one.
     """
-    folded = [spoken(_folded(word)).replace(" ?", r"\s*").replace(" ", r"\s+") for word in words]
+    folded = [_blanks(spoken(_folded(word))) for word in words]
     spaced = [word for word in folded if not UNSPACED.search(word)]
     unspaced = [word.removesuffix(r"\w*") for word in folded if UNSPACED.search(word)]  # no blank would end it
     end = r"(?![^\W_])" if whole else ""
@@ -41,6 +41,12 @@ def alternatives(words: Sequence[str], *, whole: bool = True) -> str:
 def pattern(words: Sequence[str]) -> re.Pattern[str]:
     """The compiled pattern of :func:`alternatives`; of no words, one that never matches."""
     return re.compile(alternatives(words) or r"(?!)")
+
+
+def _blanks(word: str) -> str:
+    """A blank in an expression stands for any run of blanks and hyphens; an optional one for none as well."""
+    word = word.replace("[ -]", " ").replace("[ _-]", "(?:_| )")
+    return word.replace(" ?", r"[\s\-]*").replace(" ", r"[\s\-]+")
 
 
 def _folded(word: str) -> str:
