@@ -82,7 +82,7 @@ class FormReader:
         if not value.strip() or (self._is_composite(spot, value) and self._composite(start, end)):
             return
         if spot.path != "contact":  # a line of contact details: what the collector does not know stays for the prose
-            self.page.claim(start, end)
+            self._claim(start, end, spot)
         self.collector.add(pair.path, value.strip(), self.where(start))
 
     def _meant(self, pair: Pair, spot: Place) -> tuple[Pair, Place]:
@@ -91,9 +91,16 @@ class FormReader:
         label = read_label(str(pair.path[-1]))
         if spot.scheme == "company" and len(text.split()) > 2 and not self._has_company(pair):
             pair = pair._replace(path=("business description",))
+        elif (spot.path or "").startswith("bank.") and self._is_contact(pair):
+            pair = pair._replace(path=("contact",))  # "Contact for the account: accounts@…"
         elif label.has("roles") and "," in text and any(map(str.isdigit, text)) and "%" not in text:
             pair = pair._replace(path=("address",))
         return pair, _spot(pair)
+
+    def _is_contact(self, pair: Pair) -> bool:
+        end = min(pair.end, self.page.sentence(pair.start)[1])
+        kinds = {span.kind for span in self.page.spans_in(pair.start, end)}
+        return "email" in kinds and "iban" not in kinds
 
     def _is_german_register(self, pair: Pair, spot: Place) -> bool:
         """ "Registergericht: Amtsgericht Köln, HRB 999002" is a number with its court: prose reads both at once."""
@@ -117,6 +124,13 @@ class FormReader:
     @staticmethod
     def _is_composite(spot: Place, value: str) -> bool:
         return spot.path in ("bank", "registration") or (spot.path == "contact" and has_cjk(value))
+
+    def _claim(self, start: int, end: int, spot: Place) -> None:
+        """Mark a value as read; a site or an address of mail inside a description may still be the merchant's."""
+        for span in self.page.spans_in(start, end, "url", "email") if spot.path == "business_description" else ():
+            self.page.claim(start, span.start)
+            start = span.end
+        self.page.claim(start, end)
 
     def _composite(self, start: int, end: int) -> bool:
         """ "Account: bank code 1100, branch 000, no. 0001234": numbers with their own names inside one value."""

@@ -9,6 +9,7 @@ from onboarding.reading.placing import PERSON_SCOPES, place
 from onboarding.reading.prose_page import Page
 from onboarding.reading.tables import table_at
 
+_LABEL_LIKE: Final = re.compile(r"[^\W\d_][\w ]{0,24}[:=] ")
 _DOTTED: Final = re.compile(r"[^\s.\[\]]{1,40}(?:[.\[][^\s.\[\]]{1,40}\]?){1,6}")
 _LONG_TEXTS: Final = frozenset(["address", "business_description", "address.line1", None])
 
@@ -164,6 +165,8 @@ class _Reader:
             if blank or below.marks or below.item or heading(self.page, below) or not last.alone:
                 break
             deeper = below.indent > line.indent + 1
+            if not deeper and _LABEL_LIKE.match(self.page.plain, below.start, below.end):
+                break
             if not deeper and not (path == "business_description" and below.end - below.start > 20):
                 break
             end = below.end

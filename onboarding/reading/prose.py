@@ -10,7 +10,7 @@ from typing import Final
 
 from onboarding.reading.prose_about import read_about
 from onboarding.reading.prose_firm import bracketed_number, merchant_of, read_firm
-from onboarding.reading.prose_marks import read_marks
+from onboarding.reading.prose_marks import is_foreign, read_marks
 from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_people import People, read_people
 from onboarding.reading.prose_places import read_address
@@ -68,14 +68,4 @@ def _contact(page: Page) -> Iterator[Found]:
 
 
 def _foreign(page: Page, span: Span) -> bool:
-    start, _ = page.sentence(span.start)
-    low = max(start, span.start - 60)
-    others = page.cues_in(low, span.start, "not_merchant")
-    people = [cue for cue in page.cues_in(low, span.start, "not_person") if _is_adviser(page.low[cue.start : cue.end])]
-    return bool(others or people) or "fax" in page.low[max(span.start - 10, 0) : span.start]
-
-
-def _is_adviser(word: str) -> bool:
-    return not word.startswith(
-        ("contact", "kontakt", "ansprech", "contato", "interloc", "referente", "osoba", "担当", "담당")
-    )
+    return is_foreign(page, span.start) or "fax" in page.low[max(span.start - 10, 0) : span.start]

@@ -24,6 +24,7 @@ _DEMONYM: Final = re.compile(
     r"|[가-힣]{2,5}(?=[ ,)]|인|$)|[\u4e00-\u9fff]{2,4}(?=籍|国籍|人)|[^\W\d_]{4,}(?:-[^\W\d_]+)?"
 )
 _LEAD: Final = re.compile(r"(?<!\w)([A-Z]{2,3}|[A-Z][\w]{3,20}) $")
+_CODE: Final = re.compile(r"(?<=[,(] )([A-Z]{2,3})(?=\s?(?:[,).;]|$|\n))")
 _ID: Final = re.compile(r"[\s:.#nº°o-]{0,6}((?=[A-Za-z0-9.-]{0,12}\d)[A-Za-z0-9][A-Za-z0-9.-]{4,24})")
 _SHARE_WORDS: Final = ("owner", "owns", "belongs", "rest", "relative")
 _IN: Final = frozenset(
@@ -148,6 +149,9 @@ def _nationalities(page: Page, start: int, end: int) -> Iterator[Event]:
                 at + len(tail.group(1)),
                 page.text[cue.start : cue.end],
             )
+    for match in _CODE.finditer(page.plain, start, end):
+        if page.cues_in(start, end, "born") and country_code(match.group(1)):
+            yield Event("nationality?", match.group(1), *match.span(1), "")
     for match in _DEMONYM.finditer(page.plain, start, end):
         before = page.low[max(match.start() - 8, start) : match.start()].split()
         if page.is_free(*match.span()) and not (before and before[-1] in _IN) and _is_demonym(match.group()):

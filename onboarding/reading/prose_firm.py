@@ -18,7 +18,7 @@ from onboarding.reading.vocabulary import load_words
 
 _NEAR: Final = 45
 _KANA: Final = re.compile(r"\s?[（(]\s?([ァ-ヶー・ \u3000]{3,60})[）)]")
-_BRACKETED: Final = re.compile(r"\.? ?\((?P<number>[A-Z]{0,4}[ -]?\d[\d ./-]{4,16}\d[A-Z]?)\)")
+_BRACKETED: Final = re.compile(r"\.? ?[(/] ?(?P<number>[A-Z]{0,4}[ -]?\d[\d ./-]{4,16}\d[A-Z]?) ?[)/]")
 _TITLE: Final = re.compile(
     r"[\s:：]{0,3}(?:is |are |ist |est |es |è |é |jest |är |は|는"
     r"|은)?(?P<quote>[\"'«„“「『])?(?P<name>(?(quote)[^\"'»”“」』\n]{2,60}|[^\W\d_a-z][^\n,;.()]{1,60}))"
@@ -98,8 +98,12 @@ def _is_other(page: Page, company: Company) -> bool:
     if tail.startswith((" team", "様", " 御中", "御中")):
         return True
     share = page.spans_in(company.end, company.end + 25, "percent")
+    if len(companies(page)) == 1:
+        return False
     held = page.cues_in(max(company.start - 12, 0), company.start, "to_person", "belongs")
-    before = page.spans_in(low, company.start, "percent")
+    before = [
+        span for span in page.spans_in(low, company.start, "percent") if ")" not in page.plain[span.end : company.start]
+    ]
     holds = page.cues_in(company.end, company.end + 12, "owns", "belongs")
     return bool(before and held) or bool(
         share and (holds or page.plain[company.end : share[0].start].strip() in ("(", ":", ""))

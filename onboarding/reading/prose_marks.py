@@ -80,6 +80,7 @@ _SWISS: Final = re.compile(r"CHE[- ]?\d{3}[. ]?\d{3}[. ]?\d{3}(?:\s?(?P<vat>MWST
 _PHONE: Final = re.compile(r"[^\d\n+(@,;]{0,25}[,:]?\s{0,2}(?P<number>\+?\(?\d[\d ()/.-]{5,22}\d)(?![\w@%])")
 _CANADIAN: Final = re.compile(r"(?<![\d-])(?P<bn>\d{9}|\d{5} ?\d{4}|\d{3} \d{3} \d{3}) ?RT ?\d{4}(?!\d)")
 _AUSTRIAN_VAT: Final = re.compile(r"(?<!\w)ATU ?\d{8}(?!\w)")
+_OWN_CONTACT: Final = re.compile("contact|kontakt|ansprech|contato|interloc|referente|osoba|担当|담당")
 _NO_COURT: Final = frozenset(
     ["handelsregister", "unter", "nummer", "der", "die", "registernummer", "eingetragen", "register", "gmbh"]
 )
@@ -181,10 +182,19 @@ def _phone(page: Page, cue: Cue, label: str) -> Found | None:
     match = _PHONE.match(page.plain, cue.end)
     if match is None or not page.is_free(*match.span("number")):
         return None
-    if not 7 <= sum(map(str.isdigit, match.group("number"))) <= 15:
+    if not 7 <= sum(map(str.isdigit, match.group("number"))) <= 15 or is_foreign(page, cue.start):
         return None
     start, end = match.span("number")
     return Found("contact.phone", start, end, page.text[start:end], label, 0.9)
+
+
+def is_foreign(page: Page, offset: int) -> bool:
+    """Whether a contact detail is an accountant's, a supplier's, a bank's: said so before it in its sentence."""
+    start, _ = page.sentence(offset)
+    low = max(start, offset - 70)
+    if page.cues_in(low, offset, "not_merchant"):
+        return True
+    return any(not _OWN_CONTACT.match(page.low, cue.start) for cue in page.cues_in(low, offset, "not_person"))
 
 
 def _is_number(text: str, concept: str) -> bool:

@@ -77,14 +77,17 @@ def _western(page: Page) -> Iterator[Company]:
     spaced = page.plain.replace("\n", " ")
     low = page.low.replace("\n", " ")
     ends: dict[int, int] = {}
+    strict: set[int] = set()
     for text, group in ((low, "any"), (spaced, "exact")):
         for match in _forms().finditer(text):
             if match.group(group) and match.start() not in ends:
                 ends[match.start()] = match.end()
+                if group == "exact" and page.plain[: match.start()].rstrip().endswith(","):
+                    strict.add(match.start())  # "Kinsale, Co. Cork": only clear forms stand behind a comma
     last = 0
     for form, end in sorted(ends.items()):
         start = _name_start(page, max(last, form - 120), form)
-        if start < form and end > last and any(map(str.isalpha, page.plain[start:form])):
+        if form not in strict and start < form and end > last and any(map(str.isalpha, page.plain[start:form])):
             last = end
             if _AUSTRALIAN.match(page.plain, form):
                 continue
