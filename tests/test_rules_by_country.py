@@ -1,4 +1,4 @@
-"""Honest merchants of every country pass without a finding; one broken value gives exactly its finding (policy 2 to 7)."""
+"""Honest merchants of every country pass; one broken value gives exactly its finding (policy 2 to 7)."""
 
 import json
 import re
