@@ -10,11 +10,14 @@ import typer
 from api.app import openapi_document
 from api.cli import app
 from graph.builder import build_graph
+from onboarding.catalogue import CATALOGUE
+from onboarding.checks.run import RULES
 from onboarding.settings import PREFIX, UNPREFIXED, Settings
 
 ROOT: Final = Path(__file__).parent.parent
 README: Final = ROOT / "README.md"
 HTTP: Final = ROOT / "docs" / "http.md"
+FINDINGS: Final = ROOT / "docs" / "findings.md"
 
 
 def drawing() -> str:
@@ -77,6 +80,24 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def findings() -> str:
+    """Every finding code: how bad and what it means; and every rule of validation."""
+    lines = [
+        "# Findings",
+        "",
+        "The closed vocabulary. A critical finding recommends rejection; a warning or high one, or anything missing,",
+        "recommends review; info never blocks. A person confirms whatever is recommended. Sections are the policy's.",
+        "",
+        "| code | severity | meaning | source |",
+        "|---|---|---|---|",
+    ]
+    for code, entry in CATALOGUE.items():
+        lines.append(f"| `{code}` | {entry.severity} | {entry.meaning} | {entry.source} |")
+    rules = ", ".join(f"`{rule.name.removeprefix('rule:')}` ({rule.source})" for rule in RULES)
+    lines += ["", f"The rules of validation, by id and version (source): {rules}."]
+    return "\n".join(lines) + "\n"
+
+
 def filled(text: str) -> str:
     """``text`` with every marked part made anew."""
     for name, made in (("drawing", drawing()), ("commands", commands()), ("settings", settings())):
@@ -94,6 +115,7 @@ def main() -> int:
     README.write_text(filled(README.read_text()))
     HTTP.parent.mkdir(exist_ok=True)
     HTTP.write_text(http())
+    FINDINGS.write_text(findings())
     return 0
 
 

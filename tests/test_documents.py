@@ -1,6 +1,6 @@
 """The documents cannot lie: what is made from the code is compared with the code."""
 
-from api.docs import HTTP, README, drawing, filled, http
+from api.docs import FINDINGS, HTTP, README, drawing, filled, findings, http
 from graph.builder import build_graph
 from onboarding.faults import STEPS
 
@@ -11,6 +11,10 @@ def test_the_readme_shows_the_graph_the_commands_and_the_settings_as_they_are():
 
 def test_the_http_reference_is_the_services_own():
     assert HTTP.read_text() == http(), "run python -m api.docs"
+
+
+def test_the_findings_reference_is_the_catalogue():
+    assert FINDINGS.read_text() == findings(), "run python -m api.docs"
 
 
 def test_every_node_of_the_graph_is_drawn_and_every_working_step_has_fault_points():
