@@ -231,5 +231,9 @@ def test_people_in_a_phrase() -> None:
         "roles": "Geschäftsführerin",
     }
     assert [m.name for m in mentions("AVERELL, Jane")] == ["AVERELL, Jane"]
+    assert [m.name for m in mentions("Jane Roe, John Roe", several=True)] == ["Jane Roe", "John Roe"]
+    assert [m.name for m in mentions("García López, María José")] == ["García López, María José"]
+    assert mentions("CEO Jane Doe") == mentions("Jane Doe (CEO)") == mentions("Jane Doe, CEO")
+    assert [m.name for m in mentions("山田 太郎、鈴木 花子")] == ["山田 太郎", "鈴木 花子"]
     assert [m.name for m in mentions("Maria de Souza e Silva")] == ["Maria de Souza e Silva"]
     assert (flag("ja"), flag("nein"), flag("Jane")) == (True, False, None)

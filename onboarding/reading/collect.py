@@ -154,7 +154,8 @@ class Collector:
             elif not inside:
                 self.emit("extra", value, where, label)
             return
-        people = mentions(value) if isinstance(value, str) else []
+        plural = str(path[-1]).rstrip(" :?.").lower().endswith("s")
+        people = mentions(value, several=plural) if isinstance(value, str) else []
         if not people:
             self.emit("extra", value, where, label)
             return

@@ -95,13 +95,16 @@ def flag(raw: JsonValue) -> bool | None:
     return False if text in map(fold, words["no"]) else None
 
 
-def mentions(text: str) -> list[Mention]:
-    """The people a value names: "Jane Doe", "Jane Doe (60 %, born 4 May 1980)", "Jane Doe 60%, John Roe 40%"."""
+def mentions(text: str, *, several: bool = False) -> list[Mention]:
+    """The people a value names: "Jane Doe", "Jane Doe (60 %, born 4 May 1980)", "Jane Doe 60%, John Roe 40%".
+
+    ``several``: the label is a plural, so that "Jane Roe, John Roe" are two people and no "Family, Given".
+    """
     whole = clean(text[:_LONGEST])
     if whole is None:
         return []
     found: list[Mention] = []
-    for piece in _pieces(whole):
+    for piece in _listed_names(whole, several=several) or _pieces(whole):
         mention = _mention(piece)
         if mention is None:
             continue
@@ -123,6 +126,16 @@ def _pieces(text: str) -> list[str]:
             return joined
         return [text]
     return [p.strip(" ,") for p in _outside_brackets(text) if p.strip(" ,")]
+
+
+def _listed_names(text: str, *, several: bool) -> list[str]:
+    """Bare full names between commas, perhaps with "and" before the last."""
+    if re.search(r"[\d%()]", text):
+        return []
+    parts = [part.strip() for part in re.split(r",|、|\s(?:and|und|et|en|y|och|&)\s", text) if part.strip()]
+    full = all(_looks_like_name(part) and (len(part.split()) > 1 or has_cjk(part)) for part in parts)
+    described = any(_detail(part) for part in parts)
+    return parts if full and not described and len(parts) > (1 if several or "、" in text else 2) else []
 
 
 def _outside_brackets(text: str) -> list[str]:
@@ -149,9 +162,7 @@ def _mention(piece: str) -> Mention | None:
     if family_first and not _detail(family_first[2]) and _looks_like_name(family_first[1]):
         name, outside = outside, ""
     for chunk in [outside, *inside]:
-        for part in (
-            re.split(r"\s*[,:]\s+|\s+[-–—]\s+", chunk) if chunk is not outside else re.split(r"\s+[-–—:]\s+", chunk)
-        ):
+        for part in re.split(r"\s*[,:]\s+|\s+[-–—]\s+", chunk):
             detail = _detail(part)
             if detail:
                 details.extend(detail[1])
@@ -176,8 +187,9 @@ def _detail(part: str) -> tuple[str, list[tuple[str, str]]] | None:
         return "", [*found, ("dob", rest)]
     rest = " ".join(rest.split()).strip(" .,:-–=")
     kinds = _roles_of_phrase(rest) if rest else frozenset()
-    if kinds and len(rest.split()) <= 4:
-        return "", [*found, ("roles", rest)]
+    if kinds and len(rest.split()) <= 6:
+        named = _beside_office(rest)
+        return named, [*found, ("roles", rest.replace(named, " ").strip() if named else rest)]
     if rest and rest[0].islower() and (country_code(rest)):
         return "", [*found, ("nationality", rest)]
     if not found and rest and len(rest.split()) == 1 and country_code(rest) and not has_cjk(rest):
@@ -187,6 +199,23 @@ def _detail(part: str) -> tuple[str, list[tuple[str, str]]] | None:
     if not rest and read_share(text):
         return "", [("ownership_pct", text)]
     return None
+
+
+def _beside_office(text: str) -> str:
+    """The name in "CEO Jane Doe" or "Jane Doe Geschäftsführerin"; empty when the text is the office alone."""
+    words = text.split()
+    known = _role_words()
+    for size in range(min(4, len(words) - 2), 0, -1):
+        for office, rest in ((words[:size], words[size:]), (words[-size:], words[:-size])):
+            name = " ".join(rest)
+            if (
+                fold(" ".join(office)) in known
+                and len(rest) > 1
+                and not _roles_of_phrase(name)
+                and _looks_like_name(name)
+            ):
+                return name
+    return ""
 
 
 def _looks_like_name(text: str) -> bool:

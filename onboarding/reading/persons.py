@@ -74,7 +74,7 @@ def gather(found: Iterable[Standing]) -> dict[tuple[str, int], Somebody]:
 def _read(somebody: Somebody) -> None:
     stated = somebody.first("name")
     text = scalar_text(stated.raw) if stated else ""
-    if stated and re.search(r"[(\[（%;\d]", text) and not is_entity(text):
+    if stated and re.search(r"[(\[（%;\d,]", text) and not is_entity(text):
         inside = mentions(text)
         if len(inside) == 1 and inside[0].details:
             text = inside[0].name

@@ -167,6 +167,8 @@ def _combined(leaf: Label, scope: str | None) -> str | None:
 def _strongest(fields: list[str], scope: str | None) -> str:
     weak = {"currency", "country", "legal_name", "last_name", "first_name"}
     strong = [f for f in fields if f not in weak] or fields
+    if scope is None:
+        strong = [f for f in strong if f not in PERSON] or strong
     if scope in PERSON_SCOPES:
         strong = [f for f in strong if f in PERSON] or strong
     return strong[-1] if len(strong) == 1 or strong[0] in {"pct", "roles"} else strong[0]
