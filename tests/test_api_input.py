@@ -6,16 +6,9 @@ import zlib
 from typing import Any
 
 import pytest
+from harness.answers import refused
 
 JSON = {"Content-Type": "application/json"}
-
-
-def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text[:300]
-    assert answer.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = answer.json()
-    assert body["code"] == code, body
-    return body
 
 
 def count(house: Any) -> int:

@@ -7,11 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-
-
-def refused(answer: Any, status: int, code: str) -> None:
-    assert answer.status_code == status, answer.text
-    assert answer.json()["code"] == code, answer.text
+from harness.answers import refused
 
 
 def sha256(document: Any) -> str:
@@ -252,6 +248,8 @@ def test_the_addresses_that_change_anything_are_these_and_no_others(house):
         ("POST", "/v1/cases/{case_id}/information"),
         ("POST", "/v1/cases/{case_id}/withdraw"),
         ("POST", "/v1/cases/{case_id}/release"),
+        ("POST", "/v1/cases/{case_id}/rebuild"),
+        ("POST", "/v1/cases/{case_id}/erase"),
         ("POST", "/review/{token}"),
     }
 
@@ -266,6 +264,14 @@ def test_nobody_writes_state_jumps_or_restarts(house, waiting, method, path):
     assert answer.status_code in (404, 405), answer.text
     assert house.get(waiting["id"])["review"] == waiting["review"]
     assert house.sandbox(waiting["id"])["calls"] == []
+
+
+@pytest.mark.parametrize("verb", ["release", "rebuild", "erase"])
+def test_not_even_an_operator_touches_a_case_that_waits_for_a_person(house, waiting, verb):
+    refused(house.root.post(f"/v1/cases/{waiting['id']}/{verb}"), 409, "conflict")
+    for who in ("ann", "sue", "backend"):
+        refused(getattr(house, who).post(f"/v1/cases/{waiting['id']}/{verb}"), 403, "forbidden")
+    assert house.get(waiting["id"])["review"] == waiting["review"]
 
 
 @pytest.fixture(scope="module")
