@@ -300,15 +300,22 @@ def earlier_matches(tx: Tx, case_id: str, keys: Iterable[str], limit: int = 200)
         tx.conn.execute(insert(match_order), {"case_id": case_id})
     index(tx, case_id, wanted)
     mine = select(match_order.c.seq).where(match_order.c.case_id == case_id).scalar_subquery()
-    found = select(match_keys.c.case_id).where(match_keys.c.key_hash.in_(wanted)).distinct()
+    found = (
+        select(match_keys.c.case_id, func.count().label("shared"))
+        .where(match_keys.c.key_hash.in_(wanted))
+        .group_by(match_keys.c.case_id)
+        .subquery()
+    )
     query = (
-        select(cases)
+        select(cases, match_order.c.seq.label("known"))
+        .join(found, found.c.case_id == cases.c.id)
         .join(match_order, match_order.c.case_id == cases.c.id)
-        .where(cases.c.id.in_(found), match_order.c.seq < mine)
-        .order_by(match_order.c.seq)
+        .where(match_order.c.seq < mine)
+        .order_by(found.c.shared.desc(), match_order.c.seq)
         .limit(limit)
     )
-    return list(tx.conn.execute(query))
+    # those that share the most come first, so that a crowded postcode never pushes out an equal number
+    return sorted(tx.conn.execute(query), key=lambda row: row.known)
 
 
 def search(text: str, terms: list[str]) -> ColumnElement[bool]:

@@ -235,3 +235,13 @@ async def test_what_was_submitted_keeps_the_order_it_was_written_in(db):
     await db.write(lambda tx: cases.store_submission(tx, "c1", sent, "shop"))
     stored = await db.read(lambda tx: cases.submission(tx, "c1", 2))
     assert str(stored.parts[0].content) == str(content)
+
+
+async def test_a_crowded_postcode_never_pushes_out_the_one_that_shares_the_number(db):
+    def crowd(tx):
+        for number in range(6):
+            cases.accept(tx, f"n{number}", SUBMISSION, client="shop", external_ref=None, graph="1")
+            cases.earlier_matches(tx, f"n{number}", ["postcode", "number"] if number == 5 else ["postcode"])
+        return [row.id for row in cases.earlier_matches(tx, "c1", ["postcode", "number"], limit=2)]
+
+    assert await db.write(crowd) == ["n0", "n5"]
