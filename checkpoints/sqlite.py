@@ -156,16 +156,15 @@ class SqliteDatabase:
 
     def _begin_patiently(self, batch: list[Job]) -> None:
         """In the writer's thread: wait for the lock, then go on in the loop's."""
+        then = self._run_all
         try:
             self._raw.execute(f"PRAGMA busy_timeout={int(self._patience * 1000)}")
             self._raw.execute("BEGIN IMMEDIATE")
+            self._raw.execute("PRAGMA busy_timeout=0")
         except sqlite3.Error as error:
             self._fail(batch, error)
-            self._back(self._answer, batch)
-        else:
-            self._back(self._run_all, batch)
-        finally:
-            self._raw.execute("PRAGMA busy_timeout=0")
+            then = self._answer
+        self._back(then, batch)
 
     # one transaction
 
