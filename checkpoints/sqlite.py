@@ -160,10 +160,10 @@ class SqliteDatabase:
         try:
             self._raw.execute(f"PRAGMA busy_timeout={int(self._patience * 1000)}")
             self._raw.execute("BEGIN IMMEDIATE")
-            self._raw.execute("PRAGMA busy_timeout=0")
         except sqlite3.Error as error:
             self._fail(batch, error)
             then = self._answer
+        self._raw.execute("PRAGMA busy_timeout=0")
         self._back(then, batch)
 
     # one transaction
