@@ -40,8 +40,9 @@ _OWN: Final = re.compile(
     r"(?!zijn\b|ben\b|ar\b)|(?:we|i|wir|nous|wij|vi)\s(?:are|am|sind|sommes|zijn|ar)\s(?:an?|eine?|une?|een|en|ett)\s"
     r"|[a-z]{2,}(?:mos|iamo|[aeiu]my)\s|somos\s|siamo\s|jestesmy\s)"
 )
+_ENGLISH: Final = re.compile(r"\b(?:the|our|we|we're|with)\b")
 _APPOSED: Final = re.compile(
-    r"(?: ?\([^()\n]{0,200}\))?,\s(?P<about>(?:an?|ein|eine|une?|een|uma?|una?|un'|en|ett)\s[^\n.;(]{5,200})"
+    r"(?: ?\([^()\n]{0,200}\))?,\s(?P<about>(?P<article>an?|ein|eine|une?|een|uma?|una?|un'|en|ett)\s[^\n.;(]{5,200})"
 )
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -152,6 +153,8 @@ def _apposition(page: Page) -> list[tuple[int, str]]:
     """ "We are X Ltd, a tea room and gift shop": what stands behind the merchant's name with an article."""
     for company in companies(page):
         match = _APPOSED.match(page.text, company.end)
+        if match and match.group("article") in ("a", "an") and not _ENGLISH.search(page.low):
+            continue  # "X SARL, a été créée": the verb, not the article
         if match and not _is_request(page, *match.span("about")):
             _, stop = page.sentence(match.start("about"))
             text = _trim(page.text[match.start("about") : min(match.end("about"), stop)])

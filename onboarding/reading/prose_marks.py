@@ -62,10 +62,13 @@ _VALUE: Final = re.compile(
     r"|(?:[A-Z]{1,4}[ ./-]{0,2})?[A-Z0-9Ñ&]{0,12}\d[A-Z0-9]{0,20}(?:[ ./-]{1,2}[A-Z0-9]{0,8}\d[A-Z0-9]{0,8}){0,6}"
     r"(?:[./-][A-Z0-9]{1,4}(?![a-z]))?(?: ?(?:MWST|TVA|IVA))?"
 )
+_FILLERS: Final = (
+    "is|ist|est|è|es|é|to|är|jest|lautet|the|der|die|das|le|la|el|il|lo|o|a|de|du|des|del|della|of|van|het|for|für|our|unsere|notre|number|nummer"
+    "|numer|numerem|numéro|número|numero|nº|n°|n|no|nr|under|unter|onder|sob|sous|con|bajo|pod|sotto|med|mit|avec|company|siège|société|società|spółki"
+    "|bedrijf|reg|registered"
+)
 _GAP: Final = re.compile(
-    r"[\s:.#°º()\u3000-]{0,4}(?:(?:is|ist|est|è|es|é|to|är|lautet|of the company|number|nummer|numer"
-    r"|numéro|número|numero|n[ro°º]?|du siège|de la société"
-    r"|della società|spółki|van het bedrijf|:)[\s:.#°º-]{1,3}|(?:は|が|는|은|이|번호는|번호)\s?){0,2}",
+    rf"(?:[\s:.#°º(\u3000-]{{1,3}}(?:{_FILLERS})(?![^\W_])){{0,4}}[\s:.#°º()\u3000-]{{0,4}}(?:(?:は|が|는|은|이|번호는|번호)\s?){{0,2}}",
     re.I,
 )
 _COURT: Final = (
@@ -90,25 +93,12 @@ _NO_COURT: Final = frozenset(
 def _phrases() -> Phrases:
     words = load_words("labels")
     wanted = [*_IDS, *_SHAPED, *_OTHERS]
-    vocabulary = {concept: [w for w in words.get(concept, ()) if len(w) > 1 and not w.isdigit()] for concept in wanted}
-    vocabulary["reg"] += ["companies house", "company house", "trade register", "commercial register"]
-    vocabulary["postal_code"] = ["우편번호", "郵便番号"]
-    vocabulary["bank_code"] += ["banco", "bank no", "bank number"]
-    vocabulary["account_number"] += ["普通", "当座"]
-    vocabulary["phone"] += [
-        "cell",
-        "my cell",
-        "call me on",
-        "call us on",
-        "call",
-        "ring",
-        "call me",
-        "call us",
-        "reach me on",
-        "ring me on",
-        "phone us on",
-        "unter der nummer",
-    ]
+    vocabulary = {
+        concept: [w for w in words.get(concept, ()) if (len(w) > 2 or w > "\u2fff") and not w.isdigit()]
+        for concept in wanted
+    }
+    for concept, phrases in load_words("marks").items():
+        vocabulary[concept] = [*vocabulary.get(concept, []), *phrases]
     return Phrases(vocabulary)
 
 
@@ -146,7 +136,12 @@ def _named(page: Page, cue: Cue) -> Found | None:
     if cue.concept == "account_number" and page.spans_in(start, start + 1, "iban"):
         return _shaped(page, cue._replace(concept="iban"), start, label)
     value = _VALUE.match(page.plain, start)
-    if value is None or not page.is_free(*value.span()) or not _is_number(value.group(), cue.concept):
+    if (
+        value is None
+        or page.spans_over(*value.span(), "date", "email", "url")
+        or not page.is_free(*value.span())
+        or not _is_number(value.group(), cue.concept)
+    ):
         return None
     path = f"bank.{cue.concept}" if cue.concept in _BANK else place((label,)).path
     if path in (None, "registration") and cue.concept == "reg":

@@ -151,7 +151,7 @@ def _mention(page: Page, run: list[re.Match[str]]) -> Iterator[Mention]:
 
 def _is_country(text: str) -> bool:
     """ "United Kingdom" is no person; "Elena Greco" is one, though "greco" means Greek."""
-    return country_code(text) is not None and not any(country_code(word) for word in text.split() if len(word) > 3)
+    return country_code(text) is not None and not any(country_code(word) for word in text.split())
 
 
 def _eastern(page: Page) -> Iterator[Mention]:

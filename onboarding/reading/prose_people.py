@@ -62,6 +62,7 @@ def read_people(page: Page, *, merchant: Company | None, sender: str | None, own
             given.setdefault(target.start, []).append(event)
         real = [m for m in here if any(e.field in _STRONG for e in given.get(m.start, []))]
         last = real[-1] if real else last
+    _both(page, everyone, given)
     return _people(page, everyone, given, speaker, merchant)
 
 
@@ -72,6 +73,18 @@ def _entities(page: Page, merchant: Company | None) -> list[Mention]:
         for c in companies(page)
         if flat(page.text[c.start : c.end]) != flat(own)
     ]
+
+
+def _both(page: Page, everyone: list[Mention], given: dict[int, list[Event]]) -> None:
+    """ "Both are directors": an office of everybody named so far, said in a sentence without names."""
+    for start, end in page.sentences:
+        here = [m for m in everyone if start <= m.start < end and not m.speaker]
+        offices = [event for event in events(page, start, end) if event.field == "roles"]
+        if offices and not here and page.cues_in(start, end, "both"):
+            for mention in {
+                m.name: m for m in everyone if m.start < start and given.get(m.start) and not m.entity
+            }.values():
+                given[mention.start].extend(offices)
 
 
 def _targets(
@@ -181,7 +194,9 @@ def _people(
     gathered: dict[str, tuple[Mention, list[Event]]] = {}
     for mention in everyone:
         key = " ".join(sorted(flat(_full(mention, speaker)).split()))
-        gathered.setdefault(key, (mention, []))[1].extend(given.get(mention.start, []))
+        said = given.get(mention.start, [])
+        if said or not mention.speaker:  # "I" with nothing said about it is no mention
+            gathered.setdefault(key, (mention, []))[1].extend(said)
     accepted = [(m, said) for m, said in gathered.values() if _is_somebody(page, m, said)]
     persons = [
         Person(_full(m, speaker), m.start, _details(said), speaker if _bears_family_name(m, speaker) else None)

@@ -43,6 +43,9 @@ _EASTERN: Final = re.compile(
     r"|제주)[가-힣]{0,6}\s[가-힣]{1,8}[시군구]\s[^\n.,;:은는이가]{2,60}?\d{1,5}(?:-\d{1,4})?(?:번지|호|층)?(?:,? "
     r"?[가-힣\d]{1,10}(?:층|호))?(?:\s?\(\d{5}\)|\s\d{5}(?!\d))?"
 )
+_BEFORE_CODE: Final = re.compile(r",? (?:in|à|a|te|i|w|en|em) (?=(?:[A-Z]{1,2}-)?\d{4,6}(?: [A-Z]{2})?\b)")
+_CITY_AHEAD: Final = re.compile(rf"(?:^|\s)(?:a|in|en|em|à|te) (?P<city>{_CITY})(?: in| en| em| na|,) ?$")
+_ENDS_IN_CODE: Final = re.compile(r", ?\d{5}$")
 _CODE_WORDS: Final = re.compile(
     r"\b(?:CEP|C\.?P\.?|PLZ|postcode|post code|zip(?: code)?|eircode|CAP|kod pocztowy)[: ]+(?=[A-Z0-9])", re.I
 )
@@ -71,7 +74,10 @@ def read_address(page: Page) -> list[Found]:
     if best is None:
         return []
     page.claim(best.start, best.end)
-    raw = _CODE_WORDS.sub("", page.text[best.start : best.end])
+    raw = _BEFORE_CODE.sub(", ", _CODE_WORDS.sub("", page.text[best.start : best.end]))
+    city = _CITY_AHEAD.search(page.plain, max(best.start - 60, page.sentence(best.start)[0]), best.start)
+    if city and _ENDS_IN_CODE.search(raw):
+        raw = f"{raw} {city.group('city')}"  # "a Monza in Via Bergamo 21, 20900"
     return [Found("address", best.start, best.end, raw, "address", best.sure)]
 
 

@@ -135,7 +135,7 @@ def _is_money(page: Page, span: Span, cue: Cue) -> bool:
     """A bare number is money only right behind its phrase ("average ticket: 40"), and not a count, code or year."""
     if span.start - cue.end > 15 or not page.plain[span.start : span.end].replace(".", "").replace(",", "").isdigit():
         return False
-    return not page.cues_in(span.end, span.end + 20, "count") and cue.concept in ("ticket", "volume")
+    return not page.cues_in(span.end, span.end + 20, "count", "delay") and cue.concept in ("ticket", "volume")
 
 
 def _counts(page: Page) -> Iterator[Found]:
