@@ -1,5 +1,7 @@
 """Contacts, names, codes, identifiers, accounts, addresses and people in one notation (policy 4.5 to 4.8, 5, 7)."""
 
+import datetime
+
 import pytest
 
 from onboarding.reading.addresses import city, postal_code, region, take_apart
@@ -10,6 +12,8 @@ from onboarding.reading.identifiers import registration_number, tax_id, vat_numb
 from onboarding.reading.legal_forms import entity_type, is_entity, type_of_name
 from onboarding.reading.names import joined_name, person_name
 from onboarding.reading.people import flag, mentions, role_kinds
+from onboarding.reading.read import read
+from onboarding.submission import Part, Submission
 
 
 @pytest.mark.parametrize(
@@ -237,3 +241,21 @@ def test_people_in_a_phrase() -> None:
     assert [m.name for m in mentions("山田 太郎、鈴木 花子")] == ["山田 太郎", "鈴木 花子"]
     assert [m.name for m in mentions("Maria de Souza e Silva")] == ["Maria de Souza e Silva"]
     assert (flag("ja"), flag("nein"), flag("Jane")) == (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("stated", "country"),
+    [
+        ({"KvK": "99000177"}, "NL"), ({"CNPJ": "99.900.011/0001-95"}, "BR"), ({"VAT": "IE6433435F"}, "IE"),
+        ({"phone": "+48 58 555 01 23"}, "PL"), ({"iban": "SE4550000000058398257466"}, "SE"), ({"routing": "110000000"}, "US"),
+        ({"address": "100 King St W, Toronto, ON M5X 1A9"}, "CA"), ({"state": "Oregon", "zip": "97209"}, "US"),
+        ({"HRB": "München HRB 999001"}, "DE"), ({"IFSC": "HDFC0000261"}, "IN"), ({"company number": "99000001"}, "GB"),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_a_country_nobody_stated_follows_only_from_what_belongs_to_one(
+    stated: dict[str, str], country: str | None
+) -> None:
+    part = Part(source="input", kind="application", format="json", content={"legal_name": "A Ltd", **stated})
+    reading = read(Submission(version=1, parts=[part]), as_of=datetime.date(2026, 11, 23))
+    assert (reading.application.country, reading.findings) == (country, [])

@@ -6,7 +6,7 @@ from typing import Final
 
 import phonenumbers
 
-from onboarding.reading.addresses import take_apart
+from onboarding.reading.addresses import is_postal_code, region_codes, take_apart
 from onboarding.reading.bank import iban, looks_like_iban
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.choosing import Standing, choose
@@ -27,8 +27,17 @@ _NAME_FORMS: Final = (
     (r"\(pty\)", "ZA"), (r"\bpty\.? ltd", "AU"), (r"\bpte\.? ltd", "SG"), (r"\bpvt\.? ltd|\bprivate limited$", "IN"),
     (r"\bs\.?a\.? de c\.?v", "MX"),
     (r"\bsarl\b|\bsas\b|\beurl\b", "FR"), (r"\bs\.?r\.?l\.?s?$|\bs\.?p\.?a\.?$", "IT"), (r"\bltda\.?$", "BR"),
-    (r"\bab$", "SE"), (r"\bs\.?l\.?u?\.?$", "ES"), (r"\bllc$|\binc\.?$", "US"), (r"\bplc$|\bltd\.?$|\blimited$", "GB"),
+    (r"\bab$", "SE"), (r"\bs\.?l\.?u?\.?$", "ES"),
     (r"\bgmbh\b|\bug\b|e\. ?k\.", "DE"),
+)  # fmt: skip
+_US_STATES: Final = "|".join(sorted({code for code in region_codes("US").values() if len(code) == 2}))
+_ADDRESS_FORMS: Final = (
+    (r"〒|[都道府県].{0,8}[市区町村]", "JP"), (r"[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b", "GB"),
+    (r"\b[A-Z]\d[A-Z] \d[A-Z]\d\b", "CA"),
+    (rf"\b(?:{_US_STATES}),? \d{{5}}(?:-\d{{4}})?\b", "US"), (r"\b(?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT),? \d{4}\b", "AU"),
+    (r"\b[A-Z]\d[\dW] [A-Z\d]{4}\b", "IE"), (r"\b\d{4} [A-Z]{2}\b", "NL"), (r"(?<![\d-])\d{2}-\d{3}(?![\d-])", "PL"),
+    (r"(?<![\d-])\d{5}-\d{3}(?![\d-])", "BR"), (r"(?<![\d-])\d{4}-\d{3}(?![\d-])", "PT"),
+    (r"(?:특별시|광역시|[가-힣]도)\s.{0,10}[시군구]", "KR"),
 )  # fmt: skip
 _CURRENCY_SIGNS: Final = ((r"zł", "PL"), (r"r\$", "BR"), (r"円", "JP"), (r"원", "KR"), (r"₹", "IN"))
 
@@ -45,7 +54,17 @@ def stated_country(found: dict[str, list[Standing]]) -> tuple[str, Candidate | N
 def inferred_country(found: dict[str, list[Standing]]) -> tuple[str, Candidate | None] | None:
     """By the name of an identifier, VAT prefix, phone, address, account, the legal form; None if nothing tells."""
     flat = [s.candidate for standings in found.values() for s in standings]
-    for guess in (_by_scheme, _by_number, _by_phone, _by_address, _by_iban, _by_name):
+    for guess in (
+        _by_scheme,
+        _by_number,
+        _by_phone,
+        _by_address,
+        _by_state,
+        _by_bank,
+        _by_iban,
+        _by_company_house,
+        _by_name,
+    ):
         result = guess(flat)
         if result:
             return result
@@ -104,15 +123,42 @@ def _by_address(flat: Sequence[Candidate]) -> tuple[str, Candidate] | None:
         named = take_apart(text, None).get("country")
         if named:
             return named, candidate
-    for text, candidate in _of(flat, "address", "address.postal_code", "address.region"):
-        if "〒" in text or re.search(r"[都道府県]", text[:12]):
-            return "JP", candidate
-        if re.search(r"[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b", text):
+    written = _of(flat, "address", "address.region", "address.postal_code", "address.city_line", "address.line1")
+    whole = " ".join(text for text, _ in written)
+    for pattern, code in _ADDRESS_FORMS:
+        if re.search(pattern, whole):
+            return code, written[0][1]
+    return None
+
+
+def _by_company_house(flat: Sequence[Candidate]) -> tuple[str, Candidate] | None:
+    """ "Ltd" is used in many countries; with a number in the form of Companies House it is a British one."""
+    limited = any(re.search(r"\b(?:ltd|limited|plc|llp)\.?$", fold(text)) for text, _ in _of(flat, "legal_name"))
+    for text, candidate in _of(flat, "registration_number"):
+        if limited and re.fullmatch(r"\d{8}|(?:SC|NI|OC|SO|NC|R0|FC|CE)\d{6}", compact(text)):
             return "GB", candidate
-        if re.search(r"\b[A-Z]\d[A-Z] ?\d[A-Z]\d\b", text):
-            return "CA", candidate
-        if re.search(r"\b\d{4} [A-Z]{2}\b", text) and candidate.path == "address.postal_code":
-            return "NL", candidate
+    return None
+
+
+def _by_bank(flat: Sequence[Candidate]) -> tuple[str, Candidate] | None:
+    """Routing numbers are American, IFSC codes Indian."""
+    for text, candidate in _of(flat, "bank.routing_number", "bank.branch_code"):
+        if candidate.path == "bank.routing_number" and re.fullmatch(r"\d{9}", compact(text)):
+            return "US", candidate
+        if re.fullmatch(r"[A-Z]{4}0[A-Z\d]{6}", compact(text)):
+            return "IN", candidate
+    return None
+
+
+def _by_state(flat: Sequence[Candidate]) -> tuple[str, Candidate] | None:
+    """A state's name beside a postcode of its country."""
+    codes = [text for text, _ in _of(flat, "address.postal_code")]
+    for text, candidate in _of(flat, "address.region"):
+        for country in ("US", "CA", "AU", "IN", "BR", "MX"):
+            if fold(text).replace(".", "") in region_codes(country) and any(
+                is_postal_code(code, country) for code in codes
+            ):
+                return country, candidate
     return None
 
 
