@@ -247,7 +247,8 @@ def test_people_in_a_phrase() -> None:
     ("stated", "country"),
     [
         ({"KvK": "99000177"}, "NL"), ({"CNPJ": "99.900.011/0001-95"}, "BR"), ({"VAT": "IE6433435F"}, "IE"),
-        ({"phone": "+48 58 555 01 23"}, "PL"), ({"iban": "SE4550000000058398257466"}, "SE"), ({"routing": "110000000"}, "US"),
+        ({"phone": "+48 58 555 01 23"}, "PL"),
+        ({"iban": "SE4550000000058398257466"}, "SE"), ({"routing": "110000000"}, "US"),
         ({"address": "100 King St W, Toronto, ON M5X 1A9"}, "CA"), ({"state": "Oregon", "zip": "97209"}, "US"),
         ({"HRB": "München HRB 999001"}, "DE"), ({"IFSC": "HDFC0000261"}, "IN"), ({"company number": "99000001"}, "GB"),
         ({}, None),

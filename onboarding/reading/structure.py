@@ -15,7 +15,7 @@ from onboarding.reading.placing import place
 from onboarding.reading.text import clean, scalar_text
 
 _DEEPEST: Final = 40
-_MOST_VALUES: Final = 20_000
+_MOST_VALUES: Final = 5_000
 _LABEL_KEYS: Final = (
     "label|question|field|key|name|title|prompt|frage|feld|bezeichnung|libellé|champ|intitulé|vraag|veld|pergunta|campo|"
     "rótulo|項目|質問|項目名|ラベル|pregunta|etiqueta|domanda|etichetta|pytanie|pole|etykieta|fråga|fält|etikett|질문|항목|라벨|"
