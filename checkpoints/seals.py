@@ -118,7 +118,7 @@ def anchor(tx: Tx) -> dict[str, Any] | None:
 def holds(tx: Tx, kept: dict[str, Any]) -> bool:
     """Whether the seal that an anchor names is still there as it was."""
     query = select(audit_seals.c.hash).where(audit_seals.c.no == kept["seal"])
-    return tx.conn.scalar(query) == kept["hash"]
+    return bool(tx.conn.scalar(query) == kept["hash"])
 
 
 def everything(tx: Tx) -> Iterator[dict[str, Any]]:

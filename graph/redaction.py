@@ -135,7 +135,8 @@ def _reproducible(recorded: CaseFile, played: CaseFile) -> Rows:
         for item, body in zip(shown["findings"], mine, strict=True):
             told.append(_line(shown, item, None if body in now.get(shown["version"], ()) else _why(item)))
     for shown in played.shown():
-        before = next((one["findings"] for one in recorded.shown() if one["version"] == shown["version"]), [])
+        same = (one["findings"] for one in recorded.shown() if one["version"] == shown["version"])
+        before: list[dict[str, Any]] = next(same, [])
         known = {(item["code"], item["path"]) for item in before}
         new = [item for item in shown["findings"] if (item["code"], item["path"]) not in known]
         told += [_line(shown, item, "only the replacement raises it") for item in new]

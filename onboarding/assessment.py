@@ -21,7 +21,7 @@ class Prior(Value):
 class ScreeningHit(Value):
     """One list entry that came close, with everything needed to explain and to remember the score.
 
-    ``score`` and ``name_score`` are 0 to 1; ``verdict`` per policy section 6; ``features`` name what raised or lowered it.
+    ``score`` and ``name_score`` are 0 to 1; ``verdict`` per policy section 6; ``features`` name what changed the score.
     """
 
     subject: str
@@ -75,7 +75,7 @@ class Requirement(Value):
 
 
 class ModelUse(Value):
-    """What the model cost on this case; ``name`` None: the agents worked by rules alone. ``cost`` is a decimal string."""
+    """What the model cost on this case (``cost`` a decimal string); ``name`` None: the agents worked by rules alone."""
 
     name: str | None = None
     calls: int = 0
@@ -87,7 +87,7 @@ class ModelUse(Value):
 
 
 class Drafts(Value):
-    """Texts a model wrote from the case record, for a person to use or not. ``author`` is ``model:<prompt>@<version>``."""
+    """Texts a model wrote from the case record, for a person to use or not; ``author`` ``model:<prompt>@<version>``."""
 
     author: str
     summary: str | None = None

@@ -18,7 +18,8 @@ class Basis(Value):
     """The versions and outside facts that one validation used.
 
     ``as_of`` is the day that counted as today; ``policy`` the policy's stamp; ``rules`` a hash of the business code;
-    ``watchlist`` the list's version and ``bands`` the policy's thresholds for it; ``screened`` every answer of the list by the key of who was looked up;
+    ``watchlist`` the list's version and ``bands`` the policy's thresholds for it;
+    ``screened`` every answer of the list by the key of who was looked up;
     ``priors`` the earlier applications that were compared, in the order they were.
     """
 

@@ -1,4 +1,4 @@
-"""One family of errors. The docstring is the message; ``code`` is stable and public; ``api/errors.py`` maps it to HTTP."""
+"""One family of errors. The docstring is the message; ``code`` is stable and public; ``api/problems.py`` has the HTTP."""
 
 from typing import Any
 

@@ -52,7 +52,7 @@ _how: dict[str, signal.Signals] = {}
 
 
 def arm(plan: str | None) -> None:
-    """``point:n[@case][/TERM]``: die at the n-th passing of ``point``. Raises ValueError for one that does not exist."""
+    """``point:n[@case][/TERM]``: die at the n-th passing of ``point``. Raises ValueError if there is no such point."""
     if not plan:
         return
     plan, _, how = plan.partition("/")

@@ -145,7 +145,8 @@ class Pseudonyms:
 
     def _letters(self, text: str, salt: str) -> str:
         """Another text of the same shape; equal words under one path stay equal."""
-        number, out = self._number(f"{salt}:{fold(text)}"), []
+        number = self._number(f"{salt}:{fold(text)}")
+        out: list[str] = []
         for char in text:
             number, draw = divmod(number, 1009) if number > 1009 else (self._number(f"{salt}{len(out)}"), number)
             out.append(_like(char, draw))

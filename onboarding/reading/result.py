@@ -8,7 +8,7 @@ from onboarding.model import Value
 
 
 class FieldSource(Value):
-    """The origin of one field. ``raw`` as written; ``where`` as in Evidence; ``extractor`` is ``rules@1`` or ``model:…``.
+    """The origin of one field: ``raw`` as written, ``where`` as in Evidence, ``extractor`` ``rules@1`` or ``model:…``.
 
     ``confidence`` 0 to 1: 1.0 a labelled value, lower where the reader had to choose.
     """
