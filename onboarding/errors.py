@@ -1,4 +1,4 @@
-"""One family of errors. The docstring is the message; ``code`` is stable and public; ``api/problems.py`` has the HTTP."""
+"""One family of errors. The docstring is the message, ``code`` is stable; ``api/problems.py`` maps it to HTTP."""
 
 from typing import Any
 
