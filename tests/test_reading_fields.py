@@ -159,5 +159,13 @@ def test_shares(written: object, pct: float) -> None:
     assert (share.pct, share.bare) == (pct, False)
 
 
+def test_fractions_in_words_and_signs_are_notation() -> None:
+    shares = {text: read_share(text) for text in ("33⅓ %", "½", "zwei Drittel", "50:50", "un cuarto", "半分")}
+    assert {text: share and share.pct for text, share in shares.items()} == {
+        "33⅓ %": 33.3333, "½": 50, "zwei Drittel": 66.6667, "50:50": 50, "un cuarto": 25, "半分": 50,
+    }  # fmt: skip
+    assert not any(share and share.bare for share in shares.values())
+
+
 def test_a_bare_fraction_is_marked_and_not_decided_alone() -> None:
     assert read_share(0.25) == (0.25, True)

@@ -9,7 +9,7 @@ from babel.core import get_global
 from pydantic import JsonValue
 
 from onboarding.reading.labels import split_words
-from onboarding.reading.numbers import Quantity, quantities, stated_number
+from onboarding.reading.numbers import Quantity, lone_fraction, plain_fractions, quantities, stated_number
 from onboarding.reading.text import clean, fold
 from onboarding.reading.vocabulary import load_words
 
@@ -119,7 +119,7 @@ def read_amount(
     ``currency`` is one stated beside it, ``label`` may name a currency or a period. With ``annual`` a monthly, weekly,
     daily or quarterly figure is brought to a year and marked as inferred (policy 4.9).
     """
-    text = clean(raw)
+    text = clean(plain_fractions(raw) if isinstance(raw, str) else raw)
     if text is None:
         return None
     own = currency_in(text, country) or currency or currency_in(label, country) or currency_of_country(country)
@@ -161,6 +161,11 @@ def decimal_string(value: Decimal, currency: str | None) -> str:
     return format(abs(rounded) if rounded == 0 else rounded, "f")
 
 
+_PARTS_IN_WORDS: Final = (
+    ("two_thirds", 66.6667), ("third", 33.3333), ("three_quarters", 75), ("fourth", 25), ("half", 50), ("all", 100),
+)  # fmt: skip
+
+
 class ShareReading(NamedTuple):
     """``pct`` is 0 to 100 (as stated, also beyond); ``bare`` a fraction of at most 1 without a percent sign."""
 
@@ -173,7 +178,9 @@ def read_share(raw: JsonValue) -> ShareReading | None:
 
     A bare 0.25 is returned as it stands and marked: whether it means 25 % depends on the other shares.
     """
-    text = clean(raw)
+    if isinstance(raw, str) and (fraction := lone_fraction(raw)) is not None:
+        return ShareReading(plain_number(fraction * 100))
+    text = clean(plain_fractions(raw) if isinstance(raw, str) else raw)
     if text is None or isinstance(raw, bool) or len(text) > _LONGEST:
         return None
     if (number := stated_number(raw)) is not None:
@@ -195,7 +202,7 @@ def read_share(raw: JsonValue) -> ShareReading | None:
         )
         return ShareReading(plain_number(value), 0 < value <= 1 and not signed)
     words = load_words("amounts")
-    for word, pct in (("half", 50), ("all", 100)):
+    for word, pct in _PARTS_IN_WORDS:
         if any(
             re.search(rf"(?<!\w){re.escape(fold(w))}(?!\w)", folded) or (not w.isascii() and fold(w) == folded)
             for w in words[word]

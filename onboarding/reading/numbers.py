@@ -4,12 +4,14 @@ import re
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, NamedTuple
+from unicodedata import numeric
 
 from onboarding.reading.text import fold
 from onboarding.reading.vocabulary import load_words
 
 _NUMBER: Final = re.compile(r"\d(?:[\d.,'_]*\d)?(?: \d{2,3}(?!\d)(?:[.,]\d+)*)*")
 _EXPONENT: Final = re.compile(r"[+-]?\d+(?:\.\d+)?e[+-]?\d{1,3}")
+_FRACTION: Final = re.compile(r"(\d{0,9}) ?([¼½¾⅐-⅞])")
 _LARGEST: Final = 10**30
 _CJK_UNITS: Final = {
     "千": 10**3,
@@ -31,6 +33,16 @@ class Quantity(NamedTuple):
     value: Decimal
     multiplier: int
     joined: bool
+
+
+def plain_fractions(text: str) -> str:
+    """``33⅓`` → ``33.3333``: NFKC would read it as 331/3."""
+    return text if text.isascii() else _FRACTION.sub(lambda m: str(round(int(m[1] or 0) + numeric(m[2]), 4)), text)
+
+
+def lone_fraction(text: str) -> float | None:
+    """The value of a text that is nothing but ``½`` or ``⅓``."""
+    return numeric(text.strip()) if _FRACTION.fullmatch(text.strip()) and len(text.strip()) == 1 else None
 
 
 def stated_number(raw: object) -> Decimal | None:
