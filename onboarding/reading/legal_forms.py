@@ -95,7 +95,7 @@ def type_of_name(name: str | None, country: str | None = None) -> EntityType | N
         return None
     found = _cjk(fold(name), named=True) or _best(_tokens(name), country, named=True)
     last = name.split()[-1] if name.split() else ""
-    short = len(re.sub(r"\W", "", last)) <= 2 and not has_cjk(name)
+    short = len(re.sub(r"\W", "", last)) <= 2 and not has_cjk(name) and last != "Oy"
     if short and "." not in last and not any(c.isupper() for c in last[1:]) and len(_tokens(name)) <= 3:
         return _best(_tokens(name)[:-1], country, named=True)
     return found
