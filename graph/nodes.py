@@ -20,6 +20,7 @@ from graph.step import Update, step
 from onboarding.assessment import Assessment, Validation
 from onboarding.basis import Basis
 from onboarding.case import CaseRecord, Status
+from onboarding.corrected import corrected
 from onboarding.decision import Resolution, second_required
 from onboarding.errors import GateRefused
 from onboarding.reading.result import Reading
@@ -74,8 +75,9 @@ async def present(state: Judged, runtime: Runtime[Context]) -> Update:
     """Store what was established, open the review of exactly that, and write to the reviewers."""
     ctx, case_id = runtime.context, state["case_id"]
     record = await _record(state, ctx)
-    corrected = [path for path, source in record.provenance.items() if source.source.startswith("correction")]
-    second = second_required(record, corrected)
+    submission = await ctx.db.read(lambda tx: cases.submission(tx, case_id, record.version))
+    touched = corrected(submission, record.provenance, as_of=date.fromisoformat(state["as_of"]))
+    second = second_required(record, touched)
 
     def open_review(tx: Tx) -> str:
         due = _due(ctx, hours=ctx.settings.review_hours)

@@ -117,6 +117,8 @@ def test_a_change_during_the_second_review_starts_over_with_both(house):
         {"bank.iban": "GB33BUKB20201555555555"},
         {"persons[0].name": "Somebody Else"},
         {"bank.holder": "Somebody Else"},
+        {"bank.holder": None},
+        {"persons[0].name": None},
     ],
     ids=str,
 )
