@@ -102,9 +102,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_really_full_disk_refuses_and_goes_on_once_space_is_freed(small_disk: Path, tmp_path: Path) -> None:
     with World(tmp_path / "world") as world:
         world.stop()
-        for file in world.data.iterdir():
-            (small_disk / file.name).write_bytes(file.read_bytes())
-        world.data = small_disk
+        world.move(small_disk)
         world.start()
         told = stories("room", "approve")
         Desk(world).play(told)

@@ -33,7 +33,7 @@ def merchant(seed: str, **changes: Any) -> dict[str, Any]:
         "entity_type": "private_company",
         "country": "GB",
         "registration_number": f"{10_000_000 + number % 80_000_000:08d}",
-        "tax_id": f"{10**9 + number % (9 * 10**9)}",
+        "tax_id": utr(number),
         "incorporation_date": f"20{10 + number % 9}-0{1 + number % 9}-1{number % 9}",
         "address": {
             "line1": f"{1 + number % 97} {_of(SECOND, number >> 8)} Lane",
@@ -59,6 +59,13 @@ def merchant(seed: str, **changes: Any) -> dict[str, Any]:
         ],
     }
     return application | changes
+
+
+def utr(number: int) -> str:
+    """A British tax reference with a good check digit, which is its first."""
+    rest = f"{number % 10**9:09d}"
+    total = sum(int(digit) * weight for digit, weight in zip(rest, (6, 7, 8, 9, 10, 5, 4, 3, 2), strict=True))
+    return "21987654321"[total % 11] + rest
 
 
 def iban(number: int) -> str:

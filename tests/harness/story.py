@@ -24,7 +24,6 @@ ENDS = {
     "leave": "in_review",
 }
 """Each plan and the status it must end with."""
-FEW = 8
 
 
 @dataclass
@@ -71,31 +70,18 @@ class Desk:
             while open_:
                 assert time.monotonic() < ends, f"not ended: {self._left(open_)}"
                 self.world.revive(self.fault, self.end)
-                try:
-                    seen = self._seen(open_)
-                except (httpx.TransportError, httpx.HTTPStatusError):
-                    time.sleep(0.02)
-                    continue
+                seen = self.world.glance()
                 list(pool.map(lambda story, seen=seen: self._step(story, seen.get(story.id or "")), open_))
                 open_ = [story for story in open_ if story.over is None]
                 time.sleep(0.01)
 
-    def _seen(self, open_: Sequence[Story]) -> dict[str, dict[str, Any]]:
-        """The cases as the product shows them: one by one while they are few."""
-        known = [story.id for story in open_ if story.id]
-        return self.world.cases() if len(known) > FEW else {id_: self.world.case(id_) for id_ in known}
-
     def _left(self, left: Sequence[Story]) -> list[Any]:
-        try:
-            seen = self.world.cases()
-        except httpx.HTTPError:
-            seen = {}
-        shown = ("status", "problem", "review", "activations")
-        return [(story.key, {name: seen.get(story.id or "", {}).get(name) for name in shown}) for story in left]
+        seen = self.world.glance()
+        return [(story.key, seen.get(story.id or "")) for story in left]
 
     def press(self, story: Story) -> None:
         """Take this story's next step now."""
-        self._step(story, self.world.case(story.id or ""))
+        self._step(story, self.world.glance()[story.id or ""])
 
     def _step(self, story: Story, case: dict[str, Any] | None) -> None:
         try:
@@ -159,22 +145,32 @@ def decision(story: Story, case: dict[str, Any]) -> tuple[str, str, dict[str, An
 
 
 class Killer(threading.Thread):
-    """kill -9 at random moments, and up again, until told to stop."""
+    """kill -9 at ``kills`` random moments, and up again each time.
 
-    def __init__(self, world: World, seed: int, between: tuple[float, float] = (0.15, 1.2)) -> None:
+    A moment is so many audit events after the start, at most ``events``, so that it means the same on a slow machine.
+    """
+
+    def __init__(self, world: World, seed: int, kills: int, events: int = 80) -> None:
         super().__init__(daemon=True)
-        self.world, self.random, self.between = world, random.Random(seed), between
-        self.kills = 0
+        self.world, self.random, self.events = world, random.Random(seed), events
+        self.left = kills
         self._over = threading.Event()
         self.error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            while not self._over.wait(self.random.uniform(*self.between)):
+            while self.left and not self._over.is_set():
+                self._let_it_work(self.random.randint(0, self.events))
                 self.world.restart()
-                self.kills += 1
+                self.left -= 1
         except BaseException as error:  # noqa: BLE001 - told by stop()
             self.error = error
+
+    def _let_it_work(self, events: int) -> None:
+        until, ends = self.world.events() + events, time.monotonic() + 3
+        while self.world.events() < until and time.monotonic() < ends and not self._over.is_set():
+            time.sleep(0.005)
+        time.sleep(self.random.uniform(0, 0.05))
 
     def stop(self) -> None:
         self._over.set()

@@ -51,6 +51,7 @@ class World:
         self._mail, self._port = mail, free_port()
         self._lock = threading.RLock()
         self._started = 0
+        self._glances: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -65,6 +66,8 @@ class World:
     def __exit__(self, kind: object = None, *_: object) -> None:
         if kind is not None and self.app is not None:
             print(f"the product's last words ({self.app.status}):\n{self.app.said()[-6000:]}")
+        if self._glances is not None:
+            self._glances.close()
         for child in (self.app, self.services, self.post):
             if child is not None:
                 child.kill()
@@ -89,6 +92,13 @@ class World:
         body = {"service": service, "kind": kind} | fault
         answer = httpx.post(f"{self.services_url}/faults", json=body, timeout=10, verify=False)
         assert answer.status_code == 201, answer.text
+
+    def refuse(self, service: str, plan: str, name: str) -> None:
+        """Refuse this merchant for good: once where a retry is planned, for ever where nobody will try again.
+
+        A kill may swallow a refusal before the product noted it; then it asks again.
+        """
+        self.misbehave(service, "status", status=400, match=name, times=None if plan == "give_up" else 1)
 
     def behave(self) -> None:
         httpx.delete(f"{self.services_url}/faults", timeout=10, verify=False).raise_for_status()
@@ -214,6 +224,27 @@ class World:
 
     # behind it
 
+    def glance(self) -> dict[str, dict[str, Any]]:
+        """Where each case stands, read past the product, so that looking costs it nothing."""
+        if self._glances is None:
+            self._glances = sqlite3.connect(self.data / "onboard.db", timeout=30, isolation_level=None)
+            self._glances.execute("PRAGMA query_only = ON")
+        found = self._glances.execute(
+            "SELECT cases.id, cases.status, problem, cases.version, reviews.id, stage FROM cases"
+            " LEFT JOIN reviews ON reviews.case_id = cases.id AND reviews.status = 'waiting' AND stage IN"
+            " ('review', 'second_review', 'activation')"
+        )
+        return {
+            id_: {
+                "id": id_,
+                "status": status,
+                "problem": problem,
+                "application_version": version,
+                "review": {"id": review, "stage": stage} if review else None,
+            }
+            for id_, status, problem, version, review, stage in found
+        }
+
     @contextmanager
     def ledger(self) -> Iterator[Tx]:
         """The ledger, read only, past the product."""
@@ -223,6 +254,14 @@ class World:
                 yield Tx(conn, Codec(), utc_now())
         finally:
             engine.dispose()
+
+    def events(self) -> int:
+        """How many audit events there are."""
+        db = sqlite3.connect(self.data / "onboard.db", timeout=30)
+        try:
+            return int(db.execute("SELECT coalesce(max(seq), 0) FROM audit").fetchone()[0])
+        finally:
+            db.close()
 
     def services_log(self) -> dict[str, list[dict[str, Any]]]:
         """``{calls, effects}`` as the services themselves remember them."""

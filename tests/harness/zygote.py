@@ -36,7 +36,7 @@ def main() -> Callable[[], Any] | None:
     for name in PRELOADED:
         importlib.import_module(name)
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(warm_up(Path(folder)))
+        asyncio.run(asyncio.wait_for(warm_up(Path(folder)), 60))
     assert threading.active_count() == 1, "only a process of one thread may fork"
     gc.freeze()
     ended: dict[int, int] = {}
@@ -54,21 +54,26 @@ def main() -> Callable[[], Any] | None:
 
 
 async def warm_up(folder: Path) -> None:
-    """Take one case to its review, so that every table and vocabulary is read before the first fork."""
-    from api.app import create_app
-    from api.metrics import Metrics
-    from graph.service import Actor
-    from graph.wiring import open_product, running
+    """Serve one case to its end, so that every table, vocabulary and lazy import is there before the first fork."""
+    import httpx
+
+    from api.serve import serve
     from harness.merchants import merchant
-    from onboarding.door import make_part
     from onboarding.settings import Settings
 
-    async with open_product(Settings(data_dir=folder), self_url="http://127.0.0.1:1") as product, running(product):
-        create_app(product, Metrics())
-        part = make_part(merchant("warm-up"), "json")
-        found, _ = await product.service.submit(Actor("zygote", "admin"), [[part]], key=None)
-        while (await product.service.get(found[0].id)).status in ("received", "processing"):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    settings = Settings(data_dir=folder, reviewers="warm@desk.example.com", sweep_seconds=0.1)
+    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(settings, "127.0.0.1", 0, url.set_result))
+    await asyncio.wait([serving, url], return_when="FIRST_COMPLETED")
+    headers = {"Authorization": f"Bearer {(folder / 'admin-token').read_text()}"}
+    async with httpx.AsyncClient(base_url=await url, headers=headers, timeout=30, trust_env=False) as client:
+        place = (await client.post("/v1/cases", json=merchant("warm-up"))).headers["location"]
+        while (status := (await client.get(place)).json()["status"]) != "active":
+            if status == "in_review":
+                await client.post(f"{place}/decision", json={"action": "approve"})
+            await asyncio.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await serving
 
 
 def status_of(pid: int, ended: dict[int, int]) -> int | None:
