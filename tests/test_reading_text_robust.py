@@ -35,6 +35,8 @@ PIECES = [
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=12)), max_size=40).map("".join))
 @example("\ud800")
 @example("<")
+@example("> owner ➆?\nJane Doe")
+@example("\ud83dName: J\ud83d Doe\nIBAN \udc00: DE89370400440532013000")
 @example('MIME-Version: 1.0\nContent-Type: text/plain; charset="\x00"\n\n\xff')
 def test_no_text_raises(text):
     for candidate in read_text(text, source="input", as_of=AS_OF):

@@ -189,4 +189,4 @@ def _keys(label: str) -> tuple[Key, ...]:
     parts = [part for part in re.split(r"[.\[\]]+", label) if part]
     if len(parts) < 2 or any(len(part) == 1 and part.isalpha() for part in parts):
         return (label,)
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+    return tuple(int(part) if part.isdecimal() and len(part) < 6 else part for part in parts)

@@ -74,7 +74,7 @@ def _read(text: str) -> Label:
 def _number_in(words: tuple[str, ...]) -> int | None:
     """The number that counts people ("owner 2"), not one that belongs to the word before it ("address line 2")."""
     for at, word in enumerate(words):
-        if word.isdigit() and len(word) <= 2:
+        if word.isdecimal() and len(word) <= 2:
             phrases = ("".join(words[start : at + 1]) for start in range(max(0, at - 2), at))
             if not any(phrase in _glossary() for phrase in phrases):
                 return int(word)

@@ -21,8 +21,9 @@ from onboarding.reading.shapes import flat
 from onboarding.reading.structure import read_json
 from onboarding.reading.xml_tree import read_xml
 
-LONGEST: Final = 1_000_000
-"""Characters that are read; what stands behind them is kept with the submission but not looked at."""
+LONGEST: Final = 200_000
+"""Characters that are read; no honest application has more, and what stands behind them is kept but not looked at."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MAIL: Final = re.compile(r"(?:no-?reply|do-?not-?reply|mailer-daemon|postmaster)", re.I)
 _PERSON: Final = re.compile(r"persons\[(\d+)\]\.(.+)")
 
@@ -46,7 +47,8 @@ def read_text(text: str, *, source: str, as_of: date) -> list[Candidate]:
 
 def _plain(text: str) -> str:
     """Without the byte-order mark and carriage returns; composed letters, so that words compare."""
-    text = text[:LONGEST].removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = _SURROGATE.sub("\ufffd", text[:LONGEST]).removeprefix("\ufeff")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 

@@ -63,7 +63,12 @@ def read_xml(tokens: list[Token], *, source: str, places: Places) -> list[Candid
     offsets: dict[str, int] = {}
     _remember(data, "$", offsets)
     return [
-        candidate.model_copy(update={"where": _where(candidate.where, offsets, places)})
+        candidate.model_copy(
+            update={
+                "where": _where(candidate.where, offsets, places),
+                "raw": str(candidate.raw) if isinstance(candidate.raw, Leaf) else candidate.raw,
+            }
+        )
         for candidate in read_json(data, source=source)
     ]
 
