@@ -36,6 +36,7 @@ class Collector:
         self._held: dict[int, set[str]] = {}
         self._last: dict[tuple[Key, ...], int] = {}
         self._latest: int | None = None
+        self._ticked: dict[tuple[object, ...], list[tuple[str, str, str]]] = {}
         self._count = 0
         self._before: str | None = None
 
@@ -145,13 +146,15 @@ class Collector:
         """The label is an office: its value is a person, several people, a tick, or a share."""
         leaf_scope = f"@{spot.scheme}" if spot.scheme else spot.scope
         ticked = flag(value)
-        known = [key for key in (self._key(path[:-1] or path, spot), self._key(path, spot)) if key in self._persons]
-        inside = bool(known)
-        if isinstance(value, bool) or (ticked is not None and inside):
-            if ticked and inside:
-                word = _ROLE_OF_SCOPE.get(leaf_scope or "") or "owner"
+        keys = (self._key(path[:-1] or path, spot), self._key(path, spot))
+        known = [key for key in keys if key in self._persons]
+        if isinstance(value, bool) or ticked is not None:
+            word = _ROLE_OF_SCOPE.get(leaf_scope or "") or "owner"
+            if ticked and known:
                 self._person(self._persons[known[0]], "roles", word, where, label)
-            elif not inside:
+            elif ticked and len(path) > 1:  # the person's name may stand after the tick: key order says nothing
+                self._ticked.setdefault(keys[0], []).append((word, where, label))
+            if not known:
                 self.emit("extra", value, where, label)
             return
         plural = str(path[-1]).rstrip(" :?.").lower().endswith("s")
@@ -184,6 +187,8 @@ class Collector:
         self._persons[key] = key_number
         self._last[container] = key_number
         self._latest = key_number
+        for word, where, label in self._ticked.pop(key, []):
+            self._person(key_number, "roles", word, where, label)
         if value is not None and field:
             self._held[key_number].add(field)
         return key_number
