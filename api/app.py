@@ -8,7 +8,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from api import bundle, cases, custody, operations, problems, review, trail
+from api import bundle, cases, console, custody, operations, problems, review, trail
+from api.console.signin import Gate
 from api.limits import BodyLimit
 from api.metrics import Metrics
 from graph.wiring import Product
@@ -26,6 +27,7 @@ def create_app(product: Product, metrics: Metrics) -> ASGIApp:
     app.state.product = product
     app.state.metrics = metrics
     app.state.watchers = trail.Watchers(product)
+    app.state.gate = Gate(product)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     if not (product.settings.svc1_url and product.settings.svc2_url):
         app.mount("/sandbox", sandbox(product.settings.data_dir / "sandbox.db"))
@@ -40,7 +42,7 @@ def openapi_document() -> dict[str, Any]:
 def _routed() -> FastAPI:
     app = FastAPI(title="Merchant onboarding", version="1", description=DESCRIPTION, redoc_url=None)
     problems.install(app)
-    for part in (cases, custody, trail, bundle, review, operations):
+    for part in (cases, custody, trail, bundle, review, console, operations):
         app.include_router(part.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

@@ -36,13 +36,23 @@ def serve(
     """Run the service: API, pages, engine, and the sandbox where no SVC1 or SVC2 is configured."""
     configure_logging()
 
-    def ready(url: str) -> None:
+    def ready(url: str, link: str) -> None:
         out.print(f"onboard serves [bold]{url}[/bold] (API reference: {url}/docs); data in {settings.data_dir}")
+        out.print(f"sign in once within the hour: {link}", soft_wrap=True, highlight=False)
         out.print(f"admin token in {settings.data_dir / 'admin-token'}; stop with Ctrl-C")
 
     with told():
         settings = settings_of()
         asyncio.run(run_service(settings, host, port, ready))
+
+
+@app.command("sign-in")
+def sign_in(
+    name: Annotated[str, typer.Argument(help="Who signs in: the name of a live token.")] = "admin",
+) -> None:
+    """Print a link that signs somebody in to the console, once, within the hour."""
+    with told():
+        out.print(asyncio.run(administration.sign_in_link(settings_of(), name)), soft_wrap=True, highlight=False)
 
 
 @app.command()

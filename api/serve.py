@@ -16,6 +16,7 @@ from api.app import create_app
 from api.metrics import Metrics
 from checkpoints import access
 from checkpoints.database import Tx
+from graph import signing
 from graph.wiring import kept_secret, open_product, running
 from onboarding.settings import Settings
 
@@ -45,8 +46,11 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. ``ready`` is called with the URL once requests are answered."""
+async def serve(settings: Settings, host: str, port: int, ready: Callable[[str, str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    ``ready`` is called with the URL, and a one-time link for the local admin, once requests are answered.
+    """
     listener = bind(host, port)
     bound = listener.getsockname()[1]
     inner = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{bound}"  # noqa: S104 - compared, not bound
@@ -54,7 +58,7 @@ async def serve(settings: Settings, host: str, port: int, ready: Callable[[str],
         settings = settings.model_copy(update={"public_url": inner})
     metrics = Metrics()
     async with open_product(settings, self_url=inner, observer=metrics) as product:
-        await product.context.db.write(lambda tx: _admin(tx, settings.data_dir))
+        link = await product.context.db.write(lambda tx: _admin(tx, settings))
         config = uvicorn.Config(
             create_app(product, metrics), log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="off"
         )
@@ -66,7 +70,7 @@ async def serve(settings: Settings, host: str, port: int, ready: Callable[[str],
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells by a flag
             await asyncio.sleep(0.01)
         async with running(product):
-            ready(inner)
+            ready(inner, link)
             await task
 
 
@@ -75,10 +79,11 @@ def _stop(server: Server, drain: Callable[[], None]) -> None:
     server.should_exit = True
 
 
-def _admin(tx: Tx, data_dir: Path) -> None:
-    """The local admin's token, kept in the data folder with mode 0600, and known to the ledger by its hash."""
-    token = kept_secret(data_dir / ADMIN_TOKEN)
+def _admin(tx: Tx, settings: Settings) -> str:
+    """The local admin's token, kept in the data folder with mode 0600, and a link to sign in with, printed once."""
+    token = kept_secret(settings.data_dir / ADMIN_TOKEN)
     access.create_token(tx, "admin", "admin", token=token)
+    return signing.local_link(tx, "admin", settings.public_url)
 
 
 def configure_logging() -> None:

@@ -48,6 +48,24 @@ def roles_of(tx: Tx, name: str) -> set[str]:
     return set(tx.conn.scalars(query))
 
 
+def standing(tx: Tx, name: str, *, listed: bool) -> set[str]:
+    """The roles a person acts under now; empty: nobody who may come in.
+
+    Whoever ever had a token has the roles of the live ones alone, so that revoking takes everything away. An address
+    that never had one is trusted as a senior reviewer if the operator ``listed`` it.
+    """
+    if roles := roles_of(tx, name):
+        return roles
+    ever = tx.conn.execute(select(tokens.c.name).where(func.lower(tokens.c.name) == name.lower()).limit(1)).first()
+    return {"senior_reviewer"} if listed and ever is None else set()
+
+
+def named(tx: Tx, name: str) -> str | None:
+    """How the name of a live token is written that is this one in any letter case."""
+    query = select(tokens.c.name).where(func.lower(tokens.c.name) == name.lower(), tokens.c.revoked_at.is_(None))
+    return tx.conn.execute(query.order_by(tokens.c.created_at).limit(1)).scalar_one_or_none()
+
+
 def revoke(tx: Tx, name: str) -> int:
     """End every live token of this name; returns how many."""
     query = update(tokens).where(tokens.c.name == name, tokens.c.revoked_at.is_(None))

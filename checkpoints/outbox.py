@@ -9,18 +9,32 @@ from checkpoints import audit as trail
 from checkpoints.database import Tx, stamp
 from checkpoints.documents import digest
 from checkpoints.schema import letters
+from checkpoints.timing import come
 
 LEASE: Final = timedelta(minutes=2)
 """How long a letter taken for sending is left alone before somebody else may take it."""
 
 
+FARTHEST: Final = timedelta(minutes=10)
+"""No letter waits longer for its next try."""
+
 LetterRow = Row[Any]
 
 
 def queue(
-    tx: Tx, case_id: str, kind: str, round_: int, recipient: str, body: dict[str, Any], *, review_id: str | None = None
+    tx: Tx,
+    case_id: str | None,
+    kind: str,
+    round_: int,
+    recipient: str,
+    body: dict[str, Any],
+    *,
+    review_id: str | None = None,
 ) -> bool:
-    """Queue one letter; False when it is there already. ``body`` is ``{subject, text, html}`` with link markers."""
+    """Queue one letter; False when it is there already. ``body`` is ``{subject, text, html}`` with link markers.
+
+    A letter that is about no case (``case_id`` None) stands in no case's trail.
+    """
     recipient_hash = digest(recipient.casefold())
     message_id = f"<{digest(['letter', case_id, kind, round_, recipient_hash])[:32]}@onboard.local>"
     if tx.conn.execute(select(letters.c.kind).where(letters.c.message_id == message_id)).first():
@@ -38,13 +52,19 @@ def queue(
         "next_at": tx.now,
     }
     tx.conn.execute(insert(letters), row)
-    trail.append(tx, case_id, "onboarding", "letter.queued", {"kind": kind, "round": round_, "message_id": message_id})
+    _tell(tx, case_id, "letter.queued", {"kind": kind, "round": round_, "message_id": message_id})
     return True
+
+
+def _tell(tx: Tx, case_id: str | None, kind: str, data: dict[str, Any]) -> None:
+    if case_id is not None:
+        trail.append(tx, case_id, "onboarding", kind, data)
 
 
 def take(tx: Tx, limit: int = 50) -> list[Row[Any]]:
     """Letters to send now, taken for a while: a crash between sending and marking leaves them to be taken again."""
-    due = select(letters).where(letters.c.status == "queued", letters.c.next_at <= tx.now).order_by(letters.c.next_at)
+    now = come(tx, letters.c.next_at, FARTHEST)
+    due = select(letters).where(letters.c.status == "queued", now).order_by(letters.c.next_at)
     rows = list(tx.conn.execute(due.limit(limit).with_for_update(skip_locked=True)))
     later = stamp(datetime.fromisoformat(tx.now) + LEASE)
     for row in rows:
@@ -72,7 +92,7 @@ def sent(tx: Tx, row: Row[Any], how: str) -> None:
         update(letters).where(letters.c.message_id == row.message_id, letters.c.status == "queued"), values
     )
     if changed.rowcount:
-        trail.append(tx, row.case_id, "onboarding", f"letter.{how}", {"kind": row.kind, "message_id": row.message_id})
+        _tell(tx, row.case_id, f"letter.{how}", {"kind": row.kind, "message_id": row.message_id})
 
 
 def failed(tx: Tx, row: Row[Any], problem: str, again_at: datetime | None) -> None:
@@ -83,7 +103,7 @@ def failed(tx: Tx, row: Row[Any], problem: str, again_at: datetime | None) -> No
     tx.conn.execute(update(letters).where(letters.c.message_id == row.message_id), values)
     if again_at is None or row.attempts == 0:
         data = {"kind": row.kind, "message_id": row.message_id, "problem": problem[:300]}
-        trail.append(tx, row.case_id, "onboarding", "letter.delayed" if again_at else "letter.refused", data)
+        _tell(tx, row.case_id, "letter.delayed" if again_at else "letter.refused", data)
 
 
 def oldest_queued(tx: Tx) -> str | None:

@@ -152,7 +152,7 @@ letters = Table(
     "letters",
     metadata,
     Column("message_id", String, primary_key=True),
-    Column("case_id", String, ForeignKey("cases.id"), nullable=False),
+    Column("case_id", String, ForeignKey("cases.id")),  # null: a personal letter that is about no case
     Column("kind", String, nullable=False),
     Column("round", Integer, nullable=False),
     Column("recipient_hash", String, nullable=False),
@@ -189,6 +189,37 @@ tokens = Table(
     Column("expires_at", String),
     Column("revoked_at", String),
 )
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("leads_to", String, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("expires_at", String, nullable=False),
+    Column("used_at", String),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("expires_at", String, nullable=False),
+    Column("ended_at", String),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("case_id", String, ForeignKey("cases.id"), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", String, nullable=False),
+)
+"""What somebody typed into a case's form when their session had ended: theirs alone, until they decide."""
 
 match_keys = Table(
     "match_keys",

@@ -48,6 +48,7 @@ def main() -> int:
             rejected = reject_through_the_letter(api, folder)
             informed = ask_and_answer(api, folder)
             outcomes(api, [approved, rejected, informed], folder, time.monotonic() - started)
+            look_next(folder)
     except (Failed, httpx.HTTPError) as error:
         say.print(f"[bold red]The demo failed:[/bold red] {error}")
         say.print(f"The service's log: {folder / 'service.log'}")
@@ -245,11 +246,20 @@ def outcomes(api: httpx.Client, ids: list[str], folder: Path, seconds: float) ->
         f"\nSVC1 and SVC2 together saw {count} effects (two for each active merchant); {letters} letters were written."
     )
     say.print(f"It took {seconds:.1f} s. The letters are in {folder / 'outbox'}, the service's log beside it.")
-    say.print("Look next: `make serve`, then `.venv/bin/onboard submit examples/applications/bakery.json --wait`")
-    say.print(
-        "and `.venv/bin/onboard show CASE` for every field's source, every finding's evidence, and what happened."
-    )
     say.print(json.dumps({"cases": ids, "effects": count}), style="dim")
+
+
+def look_next(folder: Path) -> None:
+    """Where to see these cases: the console, with a link that signs in once, and the shell."""
+    command = [sys.executable, "-m", "api", "sign-in"]
+    environment = os.environ | {"ONBOARD_DATA_DIR": str(folder)}
+    made = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603
+    if made.returncode:
+        raise Failed(f"no sign-in link could be made: {made.stderr[-300:]}")
+    say.print("\nLook next, as a reviewer: start the service on this folder and open the link, which signs you in once")
+    say.print(f"  [bold]ONBOARD_DATA_DIR={folder} make serve[/bold]")
+    say.print(f"  {made.stdout.strip()}")
+    say.print("or in the shell, while it runs: `.venv/bin/onboard show CASE` with the same ONBOARD_DATA_DIR")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from checkpoints import access
-from checkpoints.database import Database, open_database
+from checkpoints.database import Database, Tx, open_database
 from checkpoints.migrate import migrate
+from graph import signing
 from graph.wiring import codec
+from onboarding.errors import Forbidden
 from onboarding.settings import Settings
 
 
@@ -27,6 +29,19 @@ async def create_token(settings: Settings, name: str, role: str) -> str:
     """A new bearer token, shown this once."""
     async with ledger(settings) as db:
         return await db.write(lambda tx: access.create_token(tx, name, role))
+
+
+async def sign_in_link(settings: Settings, name: str) -> str:
+    """A link into the console for somebody who may come in, shown this once. Raises Forbidden."""
+
+    def work(tx: Tx) -> str:
+        known = access.named(tx, name)
+        if known is None or not access.roles_of(tx, known):
+            raise Forbidden(f"{name} has no live token; make one with `onboard token create`.")
+        return signing.local_link(tx, known, settings.public_url)
+
+    async with ledger(settings) as db:
+        return await db.write(work)
 
 
 async def revoke_tokens(settings: Settings, name: str) -> int:

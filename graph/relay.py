@@ -10,6 +10,7 @@ from checkpoints import access, outbox, reviews
 from checkpoints.database import Tx
 from graph.context import Context
 from graph.correspondence import LINK_ACTIONS, marker
+from graph.signing import SIGN_IN, with_token
 from onboarding import faults
 from onboarding.errors import BadInput, ServiceRefused, ServiceUnavailable, StorageUnavailable
 from onboarding.letters.letter import Letter
@@ -72,6 +73,8 @@ def _body(tx: Tx, ctx: Context, row: outbox.LetterRow) -> dict[str, Any]:
     body = outbox.body_of(tx, row)
     if row.review_id and row.kind.startswith("approval_request"):
         body = _with_links(tx, ctx, row, body)
+    elif row.kind == SIGN_IN:
+        body = with_token(ctx, body)
     return body
 
 

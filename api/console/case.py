@@ -1,0 +1,186 @@
+"""One case: everything about it on a page, and the form that decides it, bound to the review that is shown."""
+
+import base64
+import binascii
+import hmac
+import json
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from api.auth import Served
+from api.console import forms
+from api.console.page import (
+    ConsoleRoute,
+    Desk,
+    Posted,
+    Seated,
+    SignedOut,
+    allow,
+    csrf_of,
+    read_form,
+    same_origin,
+    show,
+    token_of,
+)
+from api.console.source import passages, sources
+from api.console.story import told
+from api.problems import status_of
+from graph import desk as verbs
+from graph import signing
+from graph.service import SENIOR
+from onboarding.case import CLOSED, ReviewView
+from onboarding.catalogue import CATALOGUE, SEVERITIES
+from onboarding.checks.screening import why
+from onboarding.decision import worst
+from onboarding.errors import AlreadyDecided, OnboardingError
+
+router = APIRouter(route_class=ConsoleRoute)
+REST: Final = 3.0
+"""Seconds to wait after a decision for the case to rest, so that the next page shows what came of it."""
+DONE: Final = {"decision": "Your decision is recorded.", "release": "The case is out of quarantine."}
+
+
+@router.get("/cases/{case_id}")
+async def case(
+    case_id: str, request: Request, product: Served, desk: Seated, done: Annotated[str, Query(max_length=20)] = ""
+) -> Response:
+    """The page."""
+    allow(desk, "read")
+    return await _page(request, product, desk, case_id, note=DONE.get(done))
+
+
+async def _page(
+    request: Request,
+    product: Served,
+    desk: Desk,
+    case_id: str,
+    *,
+    kept: forms.Typed | None = None,
+    problem: str | None = None,
+    note: str | None = None,
+    status: int = 200,
+) -> Response:
+    opened = await verbs.open_case(product.service, desk.actor, case_id)
+    view = opened.view
+    wanted = passages(view)
+    found = sources(opened.parts, wanted)
+    typed = kept or opened.draft
+    numbered = {id(finding): number for number, finding in enumerate(view.findings)}
+    groups = [(level, [f for f in worst(view.findings) if f.severity == level]) for level in reversed(SEVERITIES)]
+    return show(
+        request,
+        "case.html",
+        status,
+        desk=desk,
+        opened=opened,
+        case=view,
+        fields=_fields(opened, found.places),
+        groups=[(level, items) for level, items in groups if items],
+        number_of=lambda finding: numbered[id(finding)],
+        catalogue=CATALOGUE,
+        sources=found,
+        why=why,
+        told=told,
+        form=forms.refilled(typed) if typed else forms.prepared(view),
+        drafted=opened.draft is not None,
+        reasons=forms.reasons(view),
+        choices=forms.fields(view),
+        refusal=_refusal(desk, opened),
+        closed=view.status in CLOSED,
+        problem=problem,
+        note=note,
+    )
+
+
+def _fields(opened: verbs.Opened, places: dict[str, str]) -> list[dict[str, Any]]:
+    """Every field as read: its value, and what it was read from."""
+    return [
+        {"path": path, "value": value, "origin": opened.view.provenance.get(path), "anchor": places.get(path)}
+        for path, value in opened.view.application.flat().items()
+    ]
+
+
+def _refusal(desk: Desk, opened: verbs.Opened) -> str | None:
+    """Why this person cannot approve here, said before they try; the ledger enforces it whatever the page says."""
+    review: ReviewView | None = opened.view.review
+    if not desk.may("decide"):
+        return f"Your role ({desk.actor.role}) may look but not decide."
+    if review is None or review.stage != "second_review":
+        return None
+    if (opened.first_approver or "").lower() == desk.actor.name.lower():
+        return "You gave the first approval, so the second must come from somebody else."
+    return None if desk.actor.role in SENIOR else "The second approval takes a senior reviewer."
+
+
+@router.post("/cases/{case_id}/decision")
+async def decide(case_id: str, request: Request, product: Served) -> Response:
+    """Decide the review that was shown. Whatever stands in the way, what was typed comes back."""
+    same_origin(request, product)
+    form, token = await read_form(request), token_of(request, product)
+    kept, seat = forms.typed(form), await signing.seat(product.context, token)
+    here = signing.inside(f"/console/cases/{case_id}")
+    genuine = hmac.compare_digest(str(form.get("csrf", "")).encode(), csrf_of(product, token).encode())
+    if seat is None or seat.actor is None:
+        words = "You are not signed in. Nothing was decided."
+        if seat is not None and genuine:
+            await verbs.keep_draft(product.service, seat.name, case_id, kept)
+            words = "Your session has ended. Nothing was decided; what you typed is kept until you sign in again."
+        raise SignedOut(here, words)
+    desk = request.state.desk = Desk(seat.actor, csrf_of(product, token))
+    allow(desk, "decide")
+    if not genuine:
+        words = "This form was opened in an earlier session. Nothing was decided: look again, then press again."
+        return await _page(request, product, desk, case_id, kept=kept, problem=words, status=403)
+    try:
+        made = forms.decision(kept, str(form.get("action", "")))
+        review_id = str(form.get("review_id", ""))
+        await product.service.decide(desk.actor, case_id, made, review_id=review_id, channel="console")
+    except OnboardingError as error:
+        if error.code in ("case_not_found", "storage_unavailable"):
+            raise
+        return await _page(request, product, desk, case_id, kept=kept, problem=_said(error), status=status_of(error))
+    if form.get("drafted"):
+        await verbs.drop_draft(product.service, desk.actor.name, case_id)
+    await request.app.state.watchers.rested(product, case_id, REST)
+    return RedirectResponse(f"{here}?done=decision", 303)
+
+
+def _said(error: OnboardingError) -> str:
+    """Why nothing was decided, and who did instead."""
+    standing = error.extra.get("decision") if isinstance(error, AlreadyDecided) else None
+    if standing:
+        return f"{standing['actor']} decided this review already: {standing['action']}. Nothing of yours was recorded."
+    return f"{error.detail} Nothing was decided."
+
+
+@router.post("/cases/{case_id}/release")
+async def release(case_id: str, request: Request, product: Served, desk: Seated, form: Posted) -> Response:
+    """Take the case out of quarantine."""
+    allow(desk, "administer")
+    await product.service.release(desk.actor, case_id)
+    await request.app.state.watchers.rested(product, case_id, REST)
+    return RedirectResponse(f"/console/cases/{case_id}?done=release", 303)
+
+
+@router.get("/cases/{case_id}/parts/{number}")
+async def part(case_id: str, number: int, product: Served, desk: Seated) -> Response:
+    """One part of what came in, to be saved: never shown by the browser as a page of ours."""
+    allow(desk, "read")
+    parts = (await verbs.open_case(product.service, desk.actor, case_id)).parts
+    if not 0 <= number < len(parts):
+        raise HTTPException(404, "There is no such part.")
+    found = parts[number]
+    suffix, body = {"image": "bin", "text": "txt"}.get(found.format, found.format), b""
+    try:
+        if found.format in ("pdf", "image"):
+            body = base64.b64decode(str(found.content), validate=True)
+        else:
+            text = found.content if isinstance(found.content, str) else json.dumps(found.content, ensure_ascii=False)
+            body = text.encode("utf-8", "surrogatepass")
+    except binascii.Error as error:
+        raise HTTPException(422, "This part cannot be read.") from error
+    headers = {"Content-Disposition": f'attachment; filename="part-{number}.{suffix}"'}
+    return Response(body, media_type="application/octet-stream", headers=headers)

@@ -1,0 +1,182 @@
+"""What all pages of the console share: headers, who is signed in, the checks of a posted form, and errors as pages."""
+
+import hmac
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
+from fastapi.templating import Jinja2Templates
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+
+from api.auth import MAY, Served
+from api.console.words import age, fitting, moment, visible
+from api.limits import TooLarge
+from api.problems import status_of
+from graph import signing
+from graph.service import Actor
+from graph.wiring import Product
+from onboarding.errors import BadInput, Forbidden, OnboardingError
+from onboarding.letters.fields import capital, label
+
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Referrer-Policy": "same-origin",  # with no-referrer a browser would hide the origin of our own forms from us
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex",
+}
+MOST_FIELDS: Final = 600
+templates = Jinja2Templates(directory=Path(__file__).parent.parent / "templates")
+templates.env.filters |= {"moment": moment, "visible": visible, "label": lambda path: capital(label(path))}
+templates.env.globals["fitting"] = fitting
+
+
+class Desk(NamedTuple):
+    """The person at the desk, and what their forms must carry."""
+
+    actor: Actor
+    csrf: str
+
+    def may(self, what: str) -> bool:
+        """Whether the role allows it, by the same table as the API's."""
+        return self.actor.role in MAY[what]
+
+
+class SignedOut(Exception):
+    """Nobody is signed in; the page leads to signing in, and back to ``leads_to``."""
+
+    def __init__(self, leads_to: str, words: str | None = None) -> None:
+        self.leads_to, self.words = leads_to, words
+
+
+class ConsoleRoute(APIRoute):
+    """Every answer carries the headers, every error is a page."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        inner = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                answer = await inner(request)
+            except SignedOut as gone:
+                answer = signed_out(request, gone)
+            except OnboardingError as error:
+                answer = sorry(request, error.detail, status_of(error))
+            except HTTPException as error:
+                answer = sorry(request, str(error.detail), error.status_code)
+            except RequestValidationError:
+                answer = sorry(request, "This address cannot be read.", 422)
+            for name, value in HEADERS.items():
+                answer.headers[name] = value
+            return answer
+
+        return handle
+
+
+def show(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """A page. ``desk`` is in the context when somebody is signed in."""
+    now: datetime = request.app.state.product.context.clock()
+    context |= {"now": now, "age": lambda text: age(text, now)}
+    return templates.TemplateResponse(request, f"console/{template}", context, status_code=status)
+
+
+def sorry(request: Request, words: str, status: int) -> HTMLResponse:
+    """An error in words."""
+    return show(request, "sorry.html", status, words=words, desk=getattr(request.state, "desk", None))
+
+
+def signed_out(request: Request, gone: SignedOut) -> Response:
+    """To the sign-in page. A link in a letter arrives without the cookie, so it is first followed from here."""
+    if request.method != "GET":
+        return show(request, "sign_in.html", 401, leads_to=gone.leads_to, words=gone.words)
+    if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        return show(request, "onward.html", leads_to=request.url.path)
+    return RedirectResponse(f"/console/sign-in?to={quote(gone.leads_to)}", 303)
+
+
+def cookie_name(product: Product) -> str:
+    """With the prefix that binds it to this host, where the transport allows it."""
+    return "__Host-onboard" if product.settings.public_url.startswith("https://") else "onboard_session"
+
+
+def token_of(request: Request, product: Product) -> str:
+    return request.cookies.get(cookie_name(product), "")
+
+
+def csrf_of(product: Product, token: str) -> str:
+    """What the forms of this session carry: of the session, and nothing that another page could know."""
+    return product.context.lookup.token("csrf", token)
+
+
+async def seated(request: Request, product: Served) -> Desk:
+    """Who is signed in, with the role of this moment. Raises SignedOut."""
+    token = token_of(request, product)
+    seat = await signing.seat(product.context, token)
+    if seat is None or seat.actor is None:
+        words = "Your session has ended. Sign in again to go on." if seat is not None else None
+        raise SignedOut(signing.inside(request.url.path), words)
+    request.state.desk = Desk(seat.actor, csrf_of(product, token))
+    return request.state.desk  # type: ignore[no-any-return]
+
+
+async def posted(request: Request, product: Served) -> FormData:
+    """The form, if one of our own pages sent it in this session. Raises Forbidden, BadInput, TooLarge."""
+    same_origin(request, product)
+    form = await read_form(request)
+    given = str(form.get("csrf", ""))
+    if not hmac.compare_digest(given.encode(), csrf_of(product, token_of(request, product)).encode()):
+        raise Forbidden("This form is not from your session. Open the page again.")
+    return form
+
+
+async def read_form(request: Request) -> FormData:
+    """Raises BadInput, TooLarge."""
+    try:
+        return await request.form(max_files=0, max_fields=MOST_FIELDS)
+    except TooLarge:
+        raise
+    except (MultiPartException, HTTPException, ValueError, LookupError) as error:
+        raise BadInput("The form cannot be read.") from error
+
+
+def same_origin(request: Request, product: Product) -> None:
+    """Browsers name the page that posts; only our own may. Raises Forbidden."""
+    public = urlsplit(product.settings.public_url)
+    ours = {f"{public.scheme}://{public.netloc}", f"{request.url.scheme}://{request.headers.get('host', '')}"}
+    if (
+        request.headers.get("origin") not in ours
+        or request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
+    ):
+        raise Forbidden("This form was not sent from a page of ours.")
+
+
+def allow(desk: Desk, what: str) -> None:
+    """Raises Forbidden."""
+    if not desk.may(what):
+        raise Forbidden(f"The role {desk.actor.role} may not {what}.")
+
+
+Seated = Annotated[Desk, Depends(seated)]
+Posted = Annotated[FormData, Depends(posted)]
+elsewhere = APIRouter(route_class=ConsoleRoute)
+
+
+@elsewhere.get("/{rest:path}")
+async def nowhere(rest: str, desk: Seated) -> Response:
+    """Any other address under /console."""
+    raise HTTPException(404, "There is no such page.")

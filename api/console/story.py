@@ -1,0 +1,33 @@
+"""The audit trail in words, for the timeline of a case."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from onboarding.letters.words import one_line
+
+Data = dict[str, Any]
+HIDDEN: Final = frozenset({"shown_hash", "message_id", "key", "review_id", "parts"})
+WORDS: Final[dict[str, Callable[[Data], str]]] = {
+    "case.submitted": lambda data: f"submitted, application version {data.get('version')}",
+    "case.status": lambda data: f"the case is now {data.get('status')}".replace("_", " "),
+    "case.assigned": lambda data: f"taken by {data['assignee']}" if data.get("assignee") else "given back to the queue",
+    "case.released": lambda data: "taken out of quarantine",
+    "step.ended": lambda data: f"step {data.get('step')} ended after {data.get('ms')} ms",
+    "wait.opened": lambda data: f"waits for {data.get('stage')}, round {data.get('round')}".replace("_", " "),
+    "decision.recorded": lambda data: f"decided: {data.get('action')} by {data.get('channel')}".replace("_", " "),
+    "letter.queued": lambda data: f"letter written: {data.get('kind')}".replace("_", " "),
+    "letter.kept": lambda data: f"letter left as a file: {data.get('kind')}".replace("_", " "),
+    "letter.sent": lambda data: f"letter left: {data.get('kind')}".replace("_", " "),
+    "activation.intended": lambda data: f"{data.get('service')}: intent recorded before the call",
+    "activation.attempt": lambda data: f"{data.get('service')}: call {data.get('attempt')}, {data.get('outcome')}",
+    "activation.active": lambda data: f"{data.get('service')}: active as {data.get('reference')}",
+}
+
+
+def told(event: dict[str, Any]) -> str:
+    """One event as a short line; of a kind without words its facts."""
+    data, words = event["data"], WORDS.get(event["type"])
+    if words is not None:
+        return one_line(words(data), 200)
+    facts = (f"{name} {value}" for name, value in data.items() if value not in (None, "", []) and name not in HIDDEN)
+    return one_line(": ".join([event["type"], ", ".join(facts)]).rstrip(": "), 200)

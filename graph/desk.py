@@ -1,0 +1,189 @@
+"""The desk's verbs beside deciding: the queue, one case with everything about it, and who has it."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from checkpoints import audit, cases, desk, reviews, sessions, views
+from checkpoints.database import Tx
+from graph.service import SENIOR, Actor, Service
+from onboarding.case import CLOSED, CaseRecord, CaseView
+from onboarding.errors import CaseNotFound, Conflict
+from onboarding.letters.changes import changes
+from onboarding.submission import Part
+
+MOST_RELATED: Final = 10
+
+
+class Queued(NamedTuple):
+    """One line of the queue. ``row`` is of ``cases``, with the waiting review's columns while one waits."""
+
+    row: Any
+    told: dict[str, Any]
+    stage: str | None
+    due_at: str | None
+
+
+class Version(NamedTuple):
+    """One application version; ``changed`` against the one that was reviewed before it, one line a field."""
+
+    number: int
+    at: str
+    actor: str
+    changed: list[str]
+
+
+class Related(NamedTuple):
+    """An earlier case that a finding names."""
+
+    case_id: str
+    name: str | None
+    status: str | None
+    codes: list[str]
+
+
+class Opened(NamedTuple):
+    """Everything the case page shows, of one moment."""
+
+    view: CaseView
+    record: CaseRecord | None
+    assignee: str | None
+    parts: list[Part]
+    versions: list[Version]
+    related: list[Related]
+    events: list[dict[str, Any]]
+    draft: dict[str, Any] | None
+    first_approver: str | None
+
+
+async def waiting(
+    service: Service, *, filters: Mapping[str, str | None], q: str | None, after: tuple[str, str] | None, limit: int
+) -> tuple[list[Queued], tuple[str, str] | None]:
+    """What waits for a person, soonest due first, and where the next page starts."""
+
+    def look(tx: Tx) -> tuple[list[Queued], tuple[str, str] | None]:
+        found = cases.search(q, service.context.lookup.terms(q)) if q else None
+        rows = desk.waiting(tx, filters=filters, found=found, after=after, limit=limit + 1)
+        last = rows[limit - 1] if len(rows) > limit else None
+        shown = [Queued(row, desk.headline(tx, row), row.stage, row.due_at) for row in rows[:limit]]
+        return shown, (last.due_at, last.review_id) if last is not None else None
+
+    return await service.context.db.scan(look)
+
+
+async def listed(
+    service: Service, *, filters: Mapping[str, str | None], q: str | None, before: int | None, limit: int
+) -> tuple[list[Queued], int | None]:
+    """Every case, newest first, and where the next page starts."""
+
+    def look(tx: Tx) -> tuple[list[Queued], int | None]:
+        found = cases.search(q, service.context.lookup.terms(q)) if q else None
+        rows = cases.listed(tx, filters=filters, found=found, before=before, limit=limit + 1)
+        after = rows[limit - 1].seq if len(rows) > limit else None
+        return [Queued(row, desk.headline(tx, row), None, None) for row in rows[:limit]], after
+
+    return await service.context.db.scan(look)
+
+
+async def open_case(service: Service, actor: Actor, case_id: str) -> Opened:
+    """The case with its sources, versions, relations and story. Raises CaseNotFound."""
+
+    def look(tx: Tx) -> Opened:
+        row = cases.get(tx, case_id)
+        view, record = views.view(tx, row), cases.record_of(tx, row)
+        parts = cases.submission(tx, case_id, row.version).parts if not row.erased_at else []
+        return Opened(
+            view=view,
+            record=record,
+            assignee=row.assignee,
+            parts=parts,
+            versions=_versions(tx, case_id) if not row.erased_at else [],
+            related=_related(tx, view),
+            events=audit.trail(tx, case_id),
+            draft=sessions.draft(tx, actor.name, case_id),
+            first_approver=next((made.actor for made in reversed(view.decisions) if made.action == "approve"), None),
+        )
+
+    return await service.context.db.scan(look)
+
+
+def _versions(tx: Tx, case_id: str) -> list[Version]:
+    """Newest first."""
+    shown = {row.version: CaseRecord.from_json(reviews.shown(tx, row)) for row in desk.reviewed(tx, case_id)}
+    found = []
+    for row in desk.versions(tx, case_id):
+        before = max((number for number in shown if number < row.version), default=None)
+        changed = (
+            changes(shown[before].application, shown[row.version].application)
+            if before is not None and row.version in shown
+            else []
+        )
+        found.append(Version(row.version, row.received_at, row.actor, changed))
+    return found[::-1]
+
+
+def _related(tx: Tx, view: CaseView) -> list[Related]:
+    codes: dict[str, list[str]] = {}
+    for finding in view.findings:
+        for evidence in finding.evidence:
+            if evidence.source.startswith("case:"):
+                codes.setdefault(evidence.source.removeprefix("case:"), []).append(finding.code)
+    found = []
+    for id_, why in list(codes.items())[:MOST_RELATED]:
+        try:
+            row = cases.get(tx, id_)
+        except CaseNotFound:
+            found.append(Related(id_, None, None, why))
+        else:
+            found.append(Related(id_, desk.headline(tx, row)["legal_name"], row.status, why))
+    return found
+
+
+async def claim(service: Service, actor: Actor, case_id: str) -> None:
+    """Take the case. A senior person may take it from somebody else. Raises CaseNotFound, Conflict."""
+
+    def work(tx: Tx) -> None:
+        row = _open(tx, case_id)
+        if row.assignee == actor.name:
+            return
+        if row.assignee and actor.role not in SENIOR:
+            raise Conflict(f"{row.assignee} has this case.")
+        desk.assign(tx, case_id, actor.name, actor.name)
+
+    await service.context.db.write(work)
+
+
+async def let_go(service: Service, actor: Actor, case_id: str) -> None:
+    """Give the case back to the queue. Raises CaseNotFound, Conflict."""
+
+    def work(tx: Tx) -> None:
+        row = _open(tx, case_id)
+        if row.assignee is None:
+            return
+        if row.assignee != actor.name and actor.role not in SENIOR:
+            raise Conflict(f"{row.assignee} has this case.")
+        desk.assign(tx, case_id, None, actor.name)
+
+    await service.context.db.write(work)
+
+
+def _open(tx: Tx, case_id: str) -> Any:
+    audit.hold(tx, case_id)
+    cases.own(tx, case_id)
+    row = cases.get(tx, case_id)
+    if row.status in CLOSED:
+        raise Conflict("This case is closed.")
+    return row
+
+
+async def keep_draft(service: Service, name: str, case_id: str, typed: dict[str, Any]) -> None:
+    """Keep what somebody typed whose session had ended. Raises CaseNotFound."""
+
+    def work(tx: Tx) -> None:
+        cases.get(tx, case_id)
+        sessions.keep_draft(tx, name, case_id, typed)
+
+    await service.context.db.write(work)
+
+
+async def drop_draft(service: Service, name: str, case_id: str) -> None:
+    await service.context.db.write(lambda tx: sessions.drop_draft(tx, name, case_id))
