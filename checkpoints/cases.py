@@ -1,7 +1,8 @@
 """Cases and their submissions: accepted once, versioned, never lost; and the work that is due on them."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -10,6 +11,7 @@ from checkpoints import audit as trail
 from checkpoints.database import Tx
 from checkpoints.documents import digest
 from checkpoints.schema import cases, idempotency, match_keys, match_order, submissions
+from checkpoints.timing import come
 from onboarding.case import CLOSED, CaseRecord, Status
 from onboarding.errors import CaseNotFound, Conflict, IdempotencyKeyReused
 from onboarding.submission import Submission
@@ -195,12 +197,16 @@ def resume(tx: Tx, case_id: str) -> None:
     ask(tx, case_id)
 
 
+FARTHEST: Final = timedelta(minutes=5)
+"""No run is postponed for longer."""
+
+
 def due(tx: Tx, limit: int = 1000) -> list[tuple[str, int]]:
     """Cases with work due now, oldest first, as ``(id, attempts already begun)``."""
     query = (
         select(cases.c.id, cases.c.attempts)
         .where(cases.c.work_asked > cases.c.work_done, cases.c.status != "quarantined")
-        .where(or_(cases.c.work_after.is_(None), cases.c.work_after <= tx.now))
+        .where(or_(cases.c.work_after.is_(None), come(tx, cases.c.work_after, FARTHEST)))
         .order_by(cases.c.seq)
         .limit(limit)
     )

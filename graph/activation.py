@@ -93,7 +93,7 @@ def patience(ctx: Context, rows: Sequence[Mapping[str, Any]], version: int, roun
     """How much longer the services may be asked again by the clock before a person is asked."""
     mine = [row["created_at"] for row in rows if (row["version"], row["round"]) == (version, round_)]
     waited = ctx.clock() - datetime.fromisoformat(min(mine)) if mine else timedelta()
-    return timedelta(minutes=ctx.settings.activation_patience_minutes) - waited
+    return timedelta(minutes=ctx.settings.activation_patience_minutes) - max(waited, timedelta())
 
 
 def pause(tx: Tx, ctx: Context, case_id: str, version: int, round_: int) -> str:

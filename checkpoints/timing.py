@@ -1,0 +1,13 @@
+"""Times in the ledger under a clock that may be set: what is due stays due, whichever way the clock jumped."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_
+
+from checkpoints.database import Tx, stamp
+
+
+def come(tx: Tx, at: ColumnElement[Any], farthest: timedelta) -> ColumnElement[bool]:
+    """Whether the time ``at`` has come, or is farther off than any we set: then the clock was set back since."""
+    return or_(at <= tx.now, at > stamp(datetime.fromisoformat(tx.now) + farthest))
