@@ -47,6 +47,10 @@ HEADERS: Final = {
     ),
 }
 MOST_FIELDS: Final = 50
+FORMS: Final = frozenset({"", "application/x-www-form-urlencoded", "multipart/form-data"})
+"""What a browser sends; nothing at all is the form nobody typed anything in."""
+STILL_GOOD: Final = frozenset({403, 422, 503})
+"""After these nothing was decided, and the link still works."""
 PAGE: Final[dict[str, Any]] = {"content": {"text/html": {"schema": {"type": "string"}}}}
 PAGES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The page."} | PAGE,
@@ -100,6 +104,9 @@ async def decide(token: str, request: Request, product: Served) -> HTMLResponse:
 
 async def _filled_in(request: Request) -> tuple[str | None, list[str]]:
     """Comment and reason codes of the form, line breaks as they were typed. Raises InvalidDecision, TooLarge."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in FORMS:  # its words would be dropped unread, and the link decide all the same
+        raise InvalidDecision("This page takes its own form only.")
     try:
         form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     except TooLarge:
@@ -114,5 +121,6 @@ async def _filled_in(request: Request) -> tuple[str | None, list[str]]:
 
 def _sorry(request: Request, error: OnboardingError) -> HTMLResponse:
     standing = error.extra.get("decision") if isinstance(error, AlreadyDecided) else None
-    context = {"message": error.detail, "code": error.code, "standing": standing}
-    return templates.TemplateResponse(request, "sorry.html", context, status_code=status_of(error), headers=HEADERS)
+    status = status_of(error)
+    context = {"message": error.detail, "code": error.code, "standing": standing, "again": status in STILL_GOOD}
+    return templates.TemplateResponse(request, "sorry.html", context, status_code=status, headers=HEADERS)

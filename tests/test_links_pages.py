@@ -43,6 +43,17 @@ def test_a_form_that_cannot_be_taken_decides_nothing_and_says_why_on_a_page(hous
     assert house.get(waiting["id"])["review"]["id"] == waiting["review"]
 
 
+@pytest.mark.parametrize(
+    "body", [{"json": {"action": "reject"}}, {"content": "no", "headers": {"Content-Type": "text/plain"}}]
+)
+def test_what_is_no_form_is_not_taken_for_a_click(house, waiting, body):
+    """Its words would be dropped unread while the link decides."""
+    text = page(house.nobody.post(waiting["link"], **body), 422)
+    assert "Nothing was decided" in text
+    assert "the link still works" in text
+    assert house.get(waiting["id"])["review"]["id"] == waiting["review"]
+
+
 def test_a_comment_with_line_breaks_of_a_browser_fits(house):
     case = house.case()
     text = "line\r\n" * 900
