@@ -91,8 +91,8 @@ def test_four_times_the_text_costs_about_four_times_the_work(unit):
         read_text(text, source="input", as_of=AS_OF)
         return time.process_time() - start
 
-    cost(2_000)
-    small, large = max(cost(6_000), 0.01), cost(24_000)
+    cost(1_000)
+    small, large = max(cost(4_000), 0.01), cost(16_000)
     assert large / small < 10, f"{small:.3f} s, then {large:.3f} s"
     assert large < 3
 

@@ -64,7 +64,7 @@ class _Reader:
         if start < end:
             label = self.page.text[mark.start : mark.end].strip("\"' ")
             path = (*self._path(line.indent, label), *_keys(label))
-            self.found.append(Pair(path, start, end, stop == line.end))
+            self.found.append(Pair(_compounded(path), start, end, stop == line.end))
 
     def _trimmed(self, start: int, end: int) -> tuple[int, int]:
         text = self.page.plain
@@ -115,10 +115,11 @@ class _Reader:
 
     def _bare(self, line: Line) -> None:
         title = heading(self.page, line)
+        loose = self._is_below_text()
         self.at += 1
         if title is None:
             return
-        values = self._values_below(line)
+        values = [] if loose else self._values_below(line)
         decorated = self.page.text[line.start] in "#[【■=" or read_label(title).has(*PERSON_SCOPES)
         if values and not (decorated and self._next_is_labelled()):
             self._enter(line)
@@ -126,10 +127,20 @@ class _Reader:
         elif self._next_is_labelled():
             self.sections = [(-1, title)]
 
+    def _is_below_text(self) -> bool:
+        """Whether a bare line stands right above: then a word such as "Director" is a signature's, no heading."""
+        above = self.lines[self.at - 1] if self.at else None
+        consumed = above is not None and self.found and self.found[-1].end >= above.end
+        return above is not None and above.end > above.start and not above.marks and not consumed and not above.listed
+
     def _values_below(self, line: Line) -> list[Line]:
         """The unlabelled lines right below a label, up to the next blank line, label or heading."""
         values: list[Line] = []
-        for below in self.lines[self.at : self.at + 12]:
+        ahead = self.lines[self.at : self.at + 12]
+        if len(ahead) > 1 and ahead[0].start == ahead[0].end and ahead[1].listed and not ahead[1].marks:
+            self.at += 1  # a list may stand one blank line below its heading
+            ahead = ahead[1:]
+        for below in ahead:
             if below.start == below.end:
                 break
             if below.marks or (values and heading(self.page, below)) or below.end - below.start > 2000:
@@ -146,7 +157,7 @@ class _Reader:
         path = (*self._path(line.indent, label), *_keys(label))
         spot = place(tuple(key for key in path if isinstance(key, str)))
         self.at += len(values)
-        if spot.path in _LONG_TEXTS or not (values[0].item or (spot.path or "").startswith("persons[]")):
+        if spot.path in _LONG_TEXTS or not (values[0].listed or (spot.path or "").startswith("persons[]")):
             self.found.append(Pair(path, values[0].start, values[-1].end, True))
             return
         for number, value in enumerate(values):
@@ -180,6 +191,15 @@ class _Reader:
     def _next_is_labelled(self) -> bool:
         line = self._next()
         return line is not None and (bool(line.marks) or line.item or "|" in self.page.plain[line.start : line.end])
+
+
+def _compounded(path: tuple[Key, ...]) -> tuple[Key, ...]:
+    """A label that only its section's name completes: "Number" under "Company"."""
+    if len(path) < 2 or not isinstance(path[-2], str) or not isinstance(path[-1], str):
+        return path
+    joined = f"{path[-2]} {path[-1]}"
+    plain = place(tuple(key for key in path if isinstance(key, str))).path
+    return (joined,) if plain is None and place((joined,)).path is not None else path
 
 
 def _keys(label: str) -> tuple[Key, ...]:

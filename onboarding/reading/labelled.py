@@ -50,6 +50,8 @@ class Line(NamedTuple):
     end: int
     indent: int
     item: bool
+    listed: bool
+    """A bullet of any kind leads it: a dash, a number, a letter."""
     marks: tuple[Mark, ...]
 
 
@@ -63,7 +65,7 @@ def lines_of(page: Page) -> list[Line]:
         bullet = _BULLET.match(stripped) if stripped else None
         body = start + (bullet.end() if bullet and bullet.end() < len(stripped) else 0)
         marks = tuple(_marks(page, body, min(end, body + _LONGEST_LINE))) if stripped else ()
-        found.append(Line(body, end, start - at, bool(bullet and bullet.group("dash")), marks))
+        found.append(Line(body, end, start - at, bool(bullet and bullet.group("dash")), bullet is not None, marks))
         at += len(raw) + 1
     return found
 
@@ -75,7 +77,7 @@ def known(label: str, *, first: bool = True) -> bool:
     if (
         (sum(map(str.isalpha, label)) < 2 and label.isascii())
         or _NO_LABEL.search(label)
-        or (not first and (label[:1].isdigit() or "," in label))
+        or (not first and (label[:1].isdigit() or "," in label or ";" in label))
     ):
         return False
     reading = read_label(label.strip(" *#\"'"))

@@ -134,7 +134,11 @@ def table_at(page: Page, lines: list[Line], at: int) -> Table | None:
             rows.append(_cells(page, line))
         index += 1
     rows = [row for row in rows if row]
-    return Table(page, rows, index, ruled) if rows and any(len(row) > 1 for row in rows) else None
+    if not rows or all(len(row) < 2 for row in rows):
+        return None
+    table = Table(page, rows, index, ruled)
+    labels = [table.text(cell) for cell in [*rows[0], *(row[0] for row in rows)]]
+    return table if ruled or any(known(label) for label in labels) else None
 
 
 def _labelled_otherwise(page: Page, line: Line) -> bool:
