@@ -133,6 +133,7 @@ def test_whoever_comes_second_is_told_who_decided_and_loses_nothing(house, peopl
     late = people("rob").post(at(case, "/decision"), sent)
     assert late.status_code == 409
     assert "ann decided this review already: reject. Nothing of yours was recorded." in shown(late.text)
+    assert "My long comment" in late.text, "and it is given back to be kept"
     assert house.rest(case["id"])["status"] == "rejected"
     assert house.rest(case["id"])["decisions"][0]["reason_codes"] == ["OTHER"]
 
@@ -226,7 +227,9 @@ def test_a_session_that_ended_in_mid_form_loses_nothing(house):
     again = {"csrf": tess.form(at(case))["csrf"], "drafted": "1", "action": "reject", "comment": typed}
     assert tess.post(at(case, "/decision"), again | {"review_id": form["review_id"]}).status_code == 303
     assert house.rows("SELECT count(*) FROM drafts")[0][0] == 0
-    assert Browser(house).post(at(case, "/decision"), sent).status_code == 401
+    nobody = Browser(house).post(at(case, "/decision"), sent)
+    assert nobody.status_code == 401
+    assert "&lt;careful&gt;" in nobody.text
 
 
 def test_a_role_that_may_only_look_decides_nothing_even_in_mid_session(house):

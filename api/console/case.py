@@ -124,10 +124,10 @@ async def decide(case_id: str, request: Request, product: Served) -> Response:
     here = signing.inside(f"/console/cases/{case_id}")
     genuine = hmac.compare_digest(str(form.get("csrf", "")).encode(), csrf_of(product, token).encode())
     if seat is None or seat.actor is None:
-        words = "You are not signed in. Nothing was decided."
-        if seat is not None and genuine:
-            await verbs.keep_draft(product.service, seat.name, case_id, kept)
-            words = "Your session has ended. Nothing was decided; what you typed is kept until you sign in again."
+        if seat is None or not genuine:
+            raise SignedOut(here, "You are not signed in. Nothing was decided.", forms.refilled(kept).comment)
+        await verbs.keep_draft(product.service, seat.name, case_id, kept)
+        words = "Your session has ended. Nothing was decided; what you typed is kept until you sign in again."
         raise SignedOut(here, words)
     desk = request.state.desk = Desk(seat.actor, csrf_of(product, token))
     allow(desk, "decide")

@@ -58,10 +58,10 @@ class Desk(NamedTuple):
 
 
 class SignedOut(Exception):
-    """Nobody is signed in; the page leads to signing in, and back to ``leads_to``."""
+    """Nobody is signed in; the page leads to signing in, and back to ``leads_to``. ``typed`` is given back as text."""
 
-    def __init__(self, leads_to: str, words: str | None = None) -> None:
-        self.leads_to, self.words = leads_to, words
+    def __init__(self, leads_to: str, words: str | None = None, typed: str | None = None) -> None:
+        self.leads_to, self.words, self.typed = leads_to, words, typed
 
 
 class ConsoleRoute(APIRoute):
@@ -103,7 +103,7 @@ def sorry(request: Request, words: str, status: int) -> HTMLResponse:
 def signed_out(request: Request, gone: SignedOut) -> Response:
     """To the sign-in page. A link in a letter arrives without the cookie, so it is first followed from here."""
     if request.method != "GET":
-        return show(request, "sign_in.html", 401, leads_to=gone.leads_to, words=gone.words)
+        return show(request, "sign_in.html", 401, leads_to=gone.leads_to, words=gone.words, typed=gone.typed)
     if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return show(request, "onward.html", leads_to=request.url.path)
     return RedirectResponse(f"/console/sign-in?to={quote(gone.leads_to)}", 303)

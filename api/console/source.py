@@ -151,6 +151,7 @@ def _line_of(lines: list[tuple[str, str]], by_label: dict[str, int], passage: Pa
     if named and named[1] is None:
         return by_label.get(named[2]), int(named[3]) - 1
     where = named[1] if named else passage.where
+    where = f"$.{where}" if where not in by_label and f"$.{where}" in by_label else where
     if where in by_label:
         return by_label[where], 0
     inside = [at for at, (label, _) in enumerate(lines) if label.startswith((f"{where}.", f"{where}["))]
