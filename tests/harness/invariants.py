@@ -76,7 +76,14 @@ def read(world: World, told: Sequence[Story] = ()) -> Books:
 def check(world: World, told: Sequence[Story] = (), *, clock: bool = True) -> Books:
     """Raise AssertionError naming every breach. ``clock`` False where times cannot be compared (it jumped)."""
     books = read(world, told)
-    breaches = [
+    found = breaches(books, told, clock=clock)
+    assert not found, "\n".join(found)
+    return books
+
+
+def breaches(books: Books, told: Sequence[Story] = (), *, clock: bool = True) -> list[str]:
+    """Every breach as a sentence that begins with the name of what is broken."""
+    return [
         *one_effect(books),
         *gate(books, clock=clock),
         *at_rest(books),
@@ -87,8 +94,6 @@ def check(world: World, told: Sequence[Story] = (), *, clock: bool = True) -> Bo
         *letters_once(books),
         *decisions_stand(books, told),
     ]
-    assert not breaches, "\n".join(breaches)
-    return books
 
 
 def one_effect(books: Books) -> Iterator[str]:

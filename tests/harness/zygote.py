@@ -63,7 +63,7 @@ async def warm_up(folder: Path) -> None:
 
     settings = Settings(data_dir=folder, reviewers="warm@desk.example.com", sweep_seconds=0.1)
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(settings, "127.0.0.1", 0, url.set_result))
+    serving = asyncio.create_task(serve(settings, "127.0.0.1", 0, lambda at, *_: url.set_result(at)))
     await asyncio.wait([serving, url], return_when="FIRST_COMPLETED")
     headers = {"Authorization": f"Bearer {(folder / 'admin-token').read_text()}"}
     async with httpx.AsyncClient(base_url=await url, headers=headers, timeout=30, trust_env=False) as client:
