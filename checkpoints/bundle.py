@@ -63,7 +63,7 @@ def write(file: CaseFile, path: Path, *, at: str) -> None:
         raise FileExistsError(17, "the file exists already", str(path))
     db = sqlite_utils.Database(path)
     try:
-        about = {"format": FORMAT, "case_id": file.id, "exported_at": at, "redacted": bool(file.redaction)}
+        about = {"format": FORMAT, "case_id": file.id, "exported_at": at, "redacted": file.redacted}
         tables: dict[str, Iterable[Mapping[str, Any]]] = {"bundle": [about], "cases": [file.case]}
         tables |= {name: getattr(file, name) for name in (*_LEDGER, *_OWN) if name != "checkpoints"}
         tables["checkpoints"] = _with_changes(file.checkpoints)

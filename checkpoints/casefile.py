@@ -15,6 +15,8 @@ from checkpoints.sealed import SEALED_IN
 Rows = list[dict[str, Any]]
 ERASED: Final = "erased"
 """The key of a document whose content was erased on request."""
+REDACTED: Final = "redaction"
+"""The row of ``versions`` that says that names and numbers are replaced."""
 NEXT: Final = "branch:to:"
 _ORDER: Final[dict[str, tuple[Table, str]]] = {
     "submissions": (submissions, "version"),
@@ -56,6 +58,10 @@ class CaseFile:
     @property
     def erased(self) -> bool:
         return any(ERASED in row["body"] for row in self.submissions)
+
+    @property
+    def redacted(self) -> bool:
+        return any(row["name"] == REDACTED for row in self.versions)
 
     def shown(self) -> Rows:
         """The records reviewers were shown, one for each pass of PreOnboarding, oldest first."""

@@ -29,12 +29,12 @@ def store(tx: Tx, file: CaseFile) -> None:
     stage.put(tx, letters, (_closed(row, "queued") for row in file.letters))
     stage.put(tx, audit, ({name: row[name] for name in row if name != "seq"} for row in file.audit))
     _history(tx, file)
-    trail.append(tx, file.id, "operator", "case.imported", {"redacted": bool(file.redaction)})
+    trail.append(tx, file.id, "operator", "case.imported", {"redacted": file.redacted})
 
 
 def _row(file: CaseFile) -> dict[str, Any]:
     row = {name: value for name, value in file.case.items() if name != "seq"}
-    where = f"bundle of {file.case['updated_at']}" + (", redacted" if file.redaction else "")
+    where = f"bundle of {file.case['updated_at']}" + (", redacted" if file.redacted else "")
     return row | {"work_asked": 0, "work_done": 0, "work_after": None, "attempts": 0, "copied_from": where}
 
 

@@ -50,6 +50,11 @@ def subject_key(subject: Subject) -> str:
     return digest(subject.to_json())[:16]
 
 
+def by_place(subject: Subject) -> str:
+    """Who was looked up, by the field alone: all that is left of the question under pseudonyms."""
+    return f"at {subject.path}"
+
+
 class Noting(Watchlist):
     """The list, with a note of every answer."""
 
@@ -75,6 +80,8 @@ class Recalled(Watchlist):
     def __init__(self, now: Watchlist) -> None:
         self._now = now
         self.basis: Basis | None = None
+        self.notes_only = False
+        """Whether the list is never asked: under pseudonyms nobody would be found in it."""
         self.told: Callable[[Subject], None] | None = None
 
     @property
@@ -85,11 +92,11 @@ class Recalled(Watchlist):
         basis = self.basis
         if self.told is not None:
             self.told(subject)
-        if basis is None or basis.watchlist == self._now.version:
+        if basis is None or (basis.watchlist == self._now.version and not self.notes_only):
             return self._now.screen(subject, bands)
         if basis.bands != bands.model_dump():
             raise RecordingMissing(f"list {basis.watchlist} is not at hand, and the policy screens by other thresholds")
-        known = basis.screened.get(subject_key(subject))
+        known = basis.screened.get(by_place(subject) if self.notes_only else subject_key(subject))
         if known is None:
             raise RecordingMissing(f"list {basis.watchlist} is not at hand, and {subject.path} was not looked up in it")
         return known

@@ -4,18 +4,19 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from checkpoints.casefile import ERASED, CaseFile, Rows
+from checkpoints.casefile import ERASED, REDACTED, CaseFile, Rows
 from checkpoints.documents import canonical, digest
-from graph.basis import subject_key
+from graph.basis import by_place, subject_key
 from graph.replay import Player
 from onboarding.application import Application
+from onboarding.checks.numbers import PERSON_CHECKS, REGISTRATION, TAX, vat_is_valid
 from onboarding.errors import RecordingMissing
 from onboarding.policy import Policy
 from onboarding.pseudonyms import KEPT, Pseudonyms, personal_paths
 from onboarding.screening import Subject, Watchlist
 from onboarding.settings import Settings
 
-ATTEMPTS: Final = 8
+ATTEMPTS: Final = 12
 """How often other replacements are tried for values whose findings changed with them."""
 BINARY: Final = ("pdf", "image")
 _CONTENT: Final = frozenset[str]()
@@ -60,9 +61,32 @@ def _learnt(file: CaseFile) -> Pseudonyms:
         fields = Application.from_json(application).flat()
         for path in personal_paths(fields):
             raw = provenance.get(path, {}).get("raw", "")
-            names.learn(path, [str(fields[path]), raw])
+            names.learn(path, [str(fields[path]), raw], _alike(fields, path))
             names.salts[path] += 0
+    for shown in file.shown():
+        names.learn("screening.entry", [hit["entry_id"] for hit in shown["screening"]])
+        names.learn("screening.name", [hit["entry_name"] for hit in shown["screening"] if _is_person(hit)])
     return names
+
+
+def _is_person(hit: Any) -> bool:
+    """A person's name on a list says who was found, whatever the application's own spelling became."""
+    return str(hit["subject"]).startswith("persons[")
+
+
+def _alike(fields: dict[str, Any], path: str) -> Callable[[str], object] | None:
+    """What the rules say of a number at this place; None where they say nothing."""
+    country, form = fields.get("country", ""), fields.get("entity_type")
+    registered, taxed = REGISTRATION.get(country), TAX.get(country)
+    if path == "registration_number" and registered is not None:
+        return lambda number: registered(number, form)
+    if path == "tax_id":
+        return taxed
+    if path == "vat_number":
+        return lambda number: vat_is_valid(number, country)
+    if path.endswith(("national_id", "passport_number")):
+        return lambda number: [(bool(one.shape.fullmatch(number)), one.check(number)) for one in PERSON_CHECKS.values()]
+    return None
 
 
 def _applications(file: CaseFile) -> Iterator[tuple[Any, Any]]:
@@ -79,7 +103,7 @@ def _applications(file: CaseFile) -> Iterator[tuple[Any, Any]]:
 
 def _replaced(file: CaseFile, names: Pseudonyms, subjects: dict[str, Subject]) -> CaseFile:
     """Every document of the case with its personal values replaced. The trail carries none and stays as it is."""
-    keys = {key: subject_key(Subject.from_json(names.document(one.to_json()))) for key, one in subjects.items()}
+    keys = {key: by_place(one) for key, one in subjects.items()}
     priors = [row | {"application": names.document(row["application"])} for row in file.priors]
     hashes = {
         row["hash"]: digest(prior["application"])[:16] if prior["application"] is not None else row["hash"]
@@ -88,7 +112,7 @@ def _replaced(file: CaseFile, names: Pseudonyms, subjects: dict[str, Subject]) -
 
     def document(value: Any) -> Any:
         """One of our own documents, with the notes it stands on known under their new names."""
-        return _renamed(names.document(value), keys, hashes)
+        return _renamed(names.document(value), names, keys, hashes)
 
     return file.with_(
         case=file.case | {"document": document(file.case["document"])},
@@ -99,6 +123,7 @@ def _replaced(file: CaseFile, names: Pseudonyms, subjects: dict[str, Subject]) -
         recordings=_each(file.recordings, "body", names.document),
         checkpoints=_each(file.checkpoints, "state", document),
         priors=[row | {"hash": hashes[row["hash"]]} for row in priors],
+        versions=[*file.versions, {"name": REDACTED, "value": "1", "document": None}],
     )
 
 
@@ -116,12 +141,12 @@ def _submission(body: Any, names: Pseudonyms) -> Any:
     return body | {"parts": parts}
 
 
-def _renamed(document: Any, keys: dict[str, str], hashes: dict[str, str]) -> Any:
+def _renamed(document: Any, names: Pseudonyms, keys: dict[str, str], hashes: dict[str, str]) -> Any:
     """What a validation stands on, with its look-ups and priors under the names they have now."""
     basis = document.get("basis") if isinstance(document, dict) else None
     if not basis:
         return document
-    screened = {keys.get(key, key): hits for key, hits in basis["screened"].items()}
+    screened = {keys.get(key, key): names.document(hits) for key, hits in basis["screened"].items()}
     priors = [ref | {"hash": hashes.get(ref["hash"], ref["hash"])} for ref in basis["priors"]]
     return document | {"basis": basis | {"screened": screened, "priors": priors}}
 

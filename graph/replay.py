@@ -123,6 +123,7 @@ class Player:
         if file.erased:
             raise RecordingMissing(f"The personal data of case {file.id} was erased on request.")
         self._tape = Tape(file)
+        self._watchlist.notes_only = file.redacted
         with self.db.scratch():
             try:
                 if fork is None:

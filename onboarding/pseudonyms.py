@@ -8,7 +8,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from onboarding.names import fold
@@ -27,13 +27,15 @@ _STREET: Final = _set(
     "strasse straße gasse platz allee postfach calle plaza avenida apartado rue boulevard via piazza viale "
     "straat laan plein postbus ulica rua"
 )
+TRIES: Final = 5_000
+"""Numbers tried for one that the rules judge alike: two check digits are met once in a hundred times."""
 _OF_A_PERSON: Final = ("name", "dob", "national_id", "passport_number")
 _CONTACT: Final = ("contact.name", "contact.email", "contact.phone", "address.line1")
 _ACCOUNT: Final = ("bank.iban", "bank.account_number", "bank.holder")
 _SOLE: Final = ("legal_name", "trading_name", "registration_number", "tax_id", "vat_number")
 KEPT: Final = _set(
-    "code severity raised_by path extractor action actor reasons level verdict topics algorithm list_version entry_id "
-    "entry_name stage status kind format media_type roles entity_type owner_type country nationality mcc channel "
+    "code severity raised_by path extractor action actor reasons level verdict topics algorithm list_version "
+    "stage status kind format media_type roles entity_type owner_type country nationality mcc channel "
     "policy_version basis id case_id review_id missing source masked_cards requirements outcome finish step"
 )
 """Keys of our own documents whose values are vocabulary, not anybody's words."""
@@ -57,12 +59,18 @@ class Pseudonyms:
         self.salts: Counter[str] = Counter()
         """By path: raised, the values at this path get other replacements."""
         self._values: dict[str, dict[str, None]] = {}
+        self._alike: dict[str, Callable[[str], object]] = {}
         self._pattern: re.Pattern[str] | None = None
         self._exact: dict[str, str] = {}
         self._words: dict[str, str] = {}
 
-    def learn(self, path: str, values: Iterable[str]) -> None:
-        """These spellings of the value at ``path`` are personal; the canonical one comes first."""
+    def learn(self, path: str, values: Iterable[str], alike: Callable[[str], object] | None = None) -> None:
+        """These spellings of the value at ``path`` are personal; the canonical one comes first.
+
+        ``alike`` is what the rules say of a number there: its replacement is one of which they say the same.
+        """
+        if alike is not None:
+            self._alike[path] = alike
         self._values.setdefault(path, {}).update(dict.fromkeys(filter(None, values)))
         self._pattern = None
 
@@ -125,7 +133,7 @@ class Pseudonyms:
             return self._keep(plain, plain[:3] + self._letters(plain[3:], salt), _spaced(plain), anywhere=True)
         if field == "iban":
             return self._keep(plain, self._iban(plain, salt), _spaced(plain))
-        return self._keep(plain, self._letters(plain, salt), _spaced(plain)) if len(plain) > 3 else []
+        return self._keep(plain, self._number_like(path, plain, salt), _spaced(plain)) if len(plain) > 3 else []
 
     def _keep(self, value: str, new: str, pattern: str, *, anywhere: bool = False) -> list[str]:
         self._exact["".join(filter(str.isalnum, value)).upper()] = "".join(filter(str.isalnum, new))
@@ -139,6 +147,15 @@ class Pseudonyms:
             return "".join(_cased(next(chars, char), char) if char.isalnum() else char for char in text)
         word = self._words.get(fold(text))
         return text if word is None else "".join(map(_cased, word.ljust(len(text), "e"), text))
+
+    def _number_like(self, path: str, plain: str, salt: str) -> str:
+        alike = self._alike.get(path)
+        found = self._letters(plain, salt)
+        if alike is not None:
+            wanted = alike(plain)
+            tries = (self._letters(plain, f"{salt}:{n}") for n in range(TRIES))
+            found = next((new for new in tries if alike(new) == wanted), found)
+        return found
 
     def _number(self, salt: str) -> int:
         return int.from_bytes(hashlib.blake2b(salt.encode(), key=self._seed, digest_size=16).digest(), "big")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ from checkpoints import bundle
 from checkpoints.casefile import CaseFile
 from graph.archive import case_file, import_
 from graph.difference import difference
+from graph.redaction import redact
 from graph.replay import Player
+from graph.service import Actor
+from graph.wiring import open_product
+from onboarding.door import make_part
 from onboarding.errors import BadInput, Conflict
 from onboarding.policy import Policy
 from onboarding.pseudonyms import Pseudonyms
@@ -228,3 +233,36 @@ def test_the_shell_exports_shows_imports_and_replays(home, active, tmp_path, mon
     monkeypatch.setenv("ONBOARD_DATA_DIR", str(tmp_path / "elsewhere"))
     assert run.invoke(app, ["checkpoints", "import", str(path)]).exit_code == 0
     assert "identical" in run.invoke(app, ["checkpoints", "replay", active["id"]]).stdout
+
+
+SET = Path(__file__).parent / "data" / "acceptance.jsonl"
+ACCEPTANCE = [json.loads(line) for line in SET.read_text().splitlines()]
+
+
+def test_redaction_keeps_every_finding_of_applications_of_every_kind(tmp_path):
+    """Mail, CSV and JSON in several languages; names on lists, numbers with check digits, shared accounts."""
+    wanted = {"app-02", "app-04", "app-07", "app-08", "app-10", "app-11", "app-17", "app-19"}
+    watchlist = Path(__file__).parents[1] / "examples" / "watchlist.jsonl"
+    settings = Settings(data_dir=tmp_path, watchlist=watchlist)
+    now = [datetime.now(UTC)]
+
+    async def every() -> None:
+        ids = {}
+        async with open_product(settings, self_url="http://127.0.0.1:9", clock=lambda: now[0]) as product:
+            for line in ACCEPTANCE:
+                now[0] = datetime.combine(date.fromisoformat(line["as_of"]), time(12), UTC)
+                part = make_part(line["payload"], line["format"])
+                (case,), _ = await product.service.submit(Actor("shop", "backend"), [[part]], key=None)
+                await product.runner.advance(case.id)
+                ids[line["id"]] = case.id
+        for name in sorted(wanted):
+            file = case_file(settings, ids[name])
+            redacted = await redact(file, settings, Policy.default(), Watchlist.load(watchlist))
+            assert [row for row in redacted.redaction if not row["reproducible"]] == [], name
+            raw = json.dumps([redacted.submissions, redacted.reviews, redacted.checkpoints], ensure_ascii=False)
+            application = file.shown()[0]["application"]
+            personal = [person[key] for person in application["persons"] for key in ("name", "national_id")]
+            personal += [application["contact"]["email"], application["bank"]["iban"]]
+            assert [value for value in personal if value and value in raw] == [], name
+
+    asyncio.run(every())
