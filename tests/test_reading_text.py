@@ -72,8 +72,8 @@ def test_what_is_not_stated_is_missing_and_carries_no_value(line):
 def test_places_are_lines_and_columns_of_the_text(line):
     shown = mime.decode(line["payload"]).split("\n")
     for candidate in read_text(line["payload"], source="input", as_of=AS_OF):
-        if not candidate.where or not isinstance(candidate.raw, str):
-            continue
+        if not candidate.where or candidate.where.startswith("$") or not isinstance(candidate.raw, str):
+            continue  # "$.owners[0]" is the place in a text that is JSON
         place = re.fullmatch(r"line (\d+), column (\d+)", candidate.where)
         assert place, candidate
         row, column = int(place[1]), int(place[2])

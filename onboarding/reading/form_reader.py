@@ -10,6 +10,7 @@ from onboarding.reading.cutting import cut
 from onboarding.reading.forms import pairs
 from onboarding.reading.labelled import Key, Pair
 from onboarding.reading.labels import read_label
+from onboarding.reading.legal_forms import is_entity
 from onboarding.reading.placing import Place, place
 from onboarding.reading.prose_marks import read_marks
 from onboarding.reading.prose_names import company_in
@@ -89,7 +90,8 @@ class FormReader:
         """Labels of two meanings, decided by the value: "Business: courier service", "Office: Warehouse 12, Dubai"."""
         text = self.page.plain[pair.start : pair.end]
         label = read_label(str(pair.path[-1]))
-        if spot.scheme == "company" and len(text.split()) > 2 and not self._has_company(pair):
+        told = spot.scheme == "company" and len(text.split()) > 2 and not _is_a_name(text)
+        if told and not self._has_company(pair):
             pair = pair._replace(path=("business description",))
         elif (spot.path or "").startswith("bank.") and self._is_contact(pair):
             pair = pair._replace(path=("contact",))  # "Contact for the account: accounts@…"
@@ -241,3 +243,10 @@ def _dialogue(page: Page) -> list[Answer]:
 
 def _spot(pair: Pair) -> Place:
     return place(tuple(key for key in pair.path if isinstance(key, str)))
+
+
+def _is_a_name(text: str) -> bool:
+    """Whether a short text without punctuation reads as a name: a legal form, or every longer word a capital."""
+    words = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 3]
+    plain = len(words) <= 6 and not re.search(r"[.,;:!?]", text)
+    return is_entity(text) or (plain and all(word[0].isupper() for word in words))

@@ -29,6 +29,8 @@ class _Reader:
         self.sections: list[tuple[int, Key]] = []
         self.items: dict[tuple[Key, ...], int] = {}
         self.at = 0
+        self.plain_until = 0
+        """Lines with bars up to here were looked at and are no table."""
 
     def read(self) -> None:
         while self.at < len(self.lines):
@@ -36,7 +38,9 @@ class _Reader:
             if line.start == line.end:
                 self.at += 1
                 continue
-            rows = table_at(self.page, self.lines, self.at)
+            rows = table_at(self.page, self.lines, self.at) if self.at >= self.plain_until else None
+            if rows and not rows.is_labelled():
+                self.plain_until, rows = rows.after, None
             if rows:
                 self.found += rows.pairs(self._path(line.indent))
                 self.at = rows.after

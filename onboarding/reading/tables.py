@@ -82,6 +82,11 @@ class Table(NamedTuple):
         rows = self.rows[1:] if self._is_head(header) else self.rows
         return [pair for row in rows for pair in self._across(sections, row)]
 
+    def is_labelled(self) -> bool:
+        """Whether anything in the first row or column is a label: bars also stand between contact details."""
+        labels = [self.text(cell) for cell in [*self.rows[0], *(row[0] for row in self.rows)]]
+        return self.ruled or any(known(label) for label in labels)
+
     def _is_head(self, header: list[str]) -> bool:
         return all(squash(cell) in _HEADS or not cell for cell in header)
 
@@ -136,9 +141,7 @@ def table_at(page: Page, lines: list[Line], at: int) -> Table | None:
     rows = [row for row in rows if row]
     if not rows or all(len(row) < 2 for row in rows):
         return None
-    table = Table(page, rows, index, ruled)
-    labels = [table.text(cell) for cell in [*rows[0], *(row[0] for row in rows)]]
-    return table if ruled or any(known(label) for label in labels) else None
+    return Table(page, rows, index, ruled)
 
 
 def _labelled_otherwise(page: Page, line: Line) -> bool:
