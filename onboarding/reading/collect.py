@@ -36,7 +36,7 @@ class Collector:
         self._held: dict[int, set[str]] = {}
         self._last: dict[tuple[Key, ...], int] = {}
         self._latest: int | None = None
-        self._ticked: dict[tuple[object, ...], list[tuple[str, str, str]]] = {}
+        self._waiting: dict[tuple[object, ...], list[tuple[str, JsonValue, str, str]]] = {}
         self._count = 0
         self._before: str | None = None
 
@@ -132,6 +132,8 @@ class Collector:
         assert spot.path is not None
         field = spot.path.removeprefix("persons[].")
         if field in {"ownership_pct", "roles"} and spot.scope is None and self._near(tuple(path[:-1])) is None:
+            if len(path) > 1:  # whose it is may stand after it
+                self._waiting.setdefault(self._key(path, spot), []).append((field, value, where, label))
             self.emit("extra", value, where, label)
             return
         if field == "phrase":
@@ -153,7 +155,7 @@ class Collector:
             if ticked and known:
                 self._person(self._persons[known[0]], "roles", word, where, label)
             elif ticked and len(path) > 1:  # the person's name may stand after the tick: key order says nothing
-                self._ticked.setdefault(keys[0], []).append((word, where, label))
+                self._waiting.setdefault(keys[0], []).append(("roles", word, where, label))
             if not known:
                 self.emit("extra", value, where, label)
             return
@@ -187,8 +189,8 @@ class Collector:
         self._persons[key] = key_number
         self._last[container] = key_number
         self._latest = key_number
-        for word, where, label in self._ticked.pop(key, []):
-            self._person(key_number, "roles", word, where, label)
+        for waiting, told, at, named in self._waiting.pop(key, []):
+            self._person(key_number, waiting, told, at, named)
         if value is not None and field:
             self._held[key_number].add(field)
         return key_number
@@ -218,13 +220,14 @@ class Collector:
         return number
 
     def _offices(self, path: Sequence[Key]) -> set[str]:
-        """Offices that the wrappers name; a wrapper of several ("owners and directors") names none."""
+        """Offices that the wrappers name; one of several people ("owners and directors") names none of each."""
         found: set[str] = set()
         for key in path:
             if isinstance(key, str):
                 scopes = {c for segment in read_label(key).segments for c in segment if c in PERSON_SCOPES}
-                if len(scopes) == 1 and (word := _ROLE_OF_SCOPE[next(iter(scopes))]):
-                    found.add(word)
+                both = key is path[-1] and not key.rstrip(" :?.").lower().endswith("s")
+                if len(scopes) == 1 or (both and not re.search(r"\b(?:or|oder|ou|of|o|lub|eller)\b", key.lower())):
+                    found |= {word for scope in scopes if (word := _ROLE_OF_SCOPE[scope])}
         return found
 
     def _parent(self, key: tuple[object, ...]) -> int | None:
