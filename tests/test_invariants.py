@@ -3,6 +3,7 @@
 import copy
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -195,22 +196,16 @@ def test_a_breach_is_seen(lived: tuple[World, list[Story]], invariant: str, brea
         "UPDATE audit SET case_seq = case_seq + 1000 WHERE seq = 5",
     ],
 )
-def test_a_changed_trail_is_seen(lived: tuple[World, list[Story]], tampering: str) -> None:
+def test_a_changed_trail_is_seen(
+    lived: tuple[World, list[Story]], tampering: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, told = lived
-    world.stop()
-    path: Path = world.data / "onboard.db"
-    kept = path.read_bytes()
-    db = sqlite3.connect(path)
-    try:
-        with db:
-            db.execute(tampering)
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with pytest.raises(Exception, match=r"I4|integrity"):
-            invariants.check(world, told)
-    finally:
-        db.close()
-        path.with_name("onboard.db-wal").unlink(missing_ok=True)
-        path.with_name("onboard.db-shm").unlink(missing_ok=True)
-        path.write_bytes(kept)
-    invariants.check(world, told)
-    world.start()
+    copied = sqlite3.connect(tmp_path / "onboard.db")
+    with closing(sqlite3.connect(world.data / "onboard.db")) as db, closing(copied):
+        db.backup(copied)
+        monkeypatch.setattr(world, "data", tmp_path)
+        invariants.check(world, told)
+        with copied:
+            copied.execute(tampering)
+    with pytest.raises(Exception, match=r"I4|integrity"):
+        invariants.check(world, told)
