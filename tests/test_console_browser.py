@@ -71,7 +71,7 @@ def test_a_person_signs_in_by_the_printed_link_finds_the_case_and_decides_it(hou
     page.get_by_label("Right value 1").press("Enter")
     assert house.get(case["id"])["decisions"] == [], "the enter key decides nothing"
     page.get_by_text("What to ask the merchant").click()
-    page.screenshot(path=tmp_path / "form.png", full_page=True)
+    page.screenshot(path=tmp_path / "form.png")
     page.get_by_role("button", name="Ask the merchant").click()
     assert "Your decision is recorded" in page.get_by_role("status").inner_text()
     assert house.rest(case["id"])["status"] == "awaiting_information"

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from harness.browser import Browser
 
 from api.console.source import Passage, sources
@@ -156,3 +157,19 @@ def test_words_of_a_page():
     ]
     moments[0] += timedelta(minutes=2)
     assert throttle.allowed("a")
+
+
+@pytest.mark.slow
+def test_the_desk_works_on_postgresql_too(open_product_house, postgres_url):
+    with open_product_house(database_url=postgres_url) as own:
+        case, ann = own.case(legal_name="Elbow Lane Books Ltd"), Browser(own).sign_in("ann")
+        path = f"/console/cases/{case['id']}"
+        assert listed(ann.get("/console?q=elbow&risk=low&limit=1").text) == [case["id"]]
+        form = ann.form(path)
+        assert ann.post(f"{path}/claim", {"csrf": form["csrf"]}).status_code == 303
+        assert own.get(case["id"])["review"]["assignee"] == "ann"
+        sent = {"csrf": form["csrf"], "review_id": form["review_id"], "action": "approve"}
+        assert ann.post(f"{path}/decision", sent).status_code == 303
+        assert own.rest(case["id"])["status"] == "active"
+        assert ann.post("/console/sign-out", {"csrf": form["csrf"]}).status_code == 200
+        assert ann.get(path).status_code == 303
