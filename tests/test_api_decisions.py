@@ -88,6 +88,16 @@ def test_without_an_id_the_waiting_review_is_meant(house):
     assert house.decide("rob", case, "reject").status_code == 200
 
 
+def test_the_same_decision_again_without_an_id_is_200_too(house):
+    case = house.case()
+    assert house.decide("ann", case, "approve").status_code == 200
+    house.rest(case["id"], "active")
+    assert house.decide("ann", case, "approve").status_code == 200
+    refused(house.decide("rob", case, "approve"), 409, "not_waiting")
+    refused(house.decide("ann", case, "reject"), 409, "not_waiting")
+    assert made(house, case["id"]) == [("review", "approve")]
+
+
 def test_a_review_of_another_case_is_not_found(house):
     one, other = house.case(), house.case()
     for wrong in (other["review"]["id"], "nonsense", "x" * 100):
