@@ -6,11 +6,11 @@ from pydantic import ValidationError
 
 from checkpoints import access, cases, reviews, views
 from checkpoints.database import Tx
-from graph.service import SENIOR, Service, may_approve
+from graph.service import Service, may_approve
 from onboarding import faults
 from onboarding.case import CaseRecord, CaseView
 from onboarding.decision import Decision
-from onboarding.errors import AlreadyDecided, CaseChanged, InvalidDecision, LinkExpired, LinkUnknown
+from onboarding.errors import AlreadyDecided, CaseChanged, Forbidden, InvalidDecision, LinkExpired, LinkUnknown
 
 
 class LinkView(NamedTuple):
@@ -63,8 +63,10 @@ def _decision(action: Any, reason_codes: list[str], comment: str | None) -> Deci
 
 
 def _may(tx: Tx, review: reviews.Review, link: access.LinkRow) -> None:
-    """Whoever has a role is bound by it here too; an address that the operator listed without one is trusted."""
-    roles = access.roles_of(tx, link.reviewer) or SENIOR
+    """Whoever ever had a role is bound by it here too, and by losing it; a listed address without one is trusted."""
+    roles = access.standing(tx, link.reviewer, listed=True)
+    if not roles - {"backend"}:
+        raise Forbidden()
     may_approve(tx, review, link.action, link.reviewer, roles)
 
 

@@ -197,3 +197,20 @@ def test_tokens_are_nowhere_in_the_ledger_but_as_hashes(house, waiting):
     assert token not in house.dump()
     assert token.encode().hex() not in house.dump().lower()
     assert all(secret not in house.dump() for secret in house.tokens.values())
+
+
+def test_whoever_lost_their_role_decides_by_no_letter_any_more(open_product_house):
+    from checkpoints import access
+
+    with open_product_house(reviewers="pat@reviewers.example") as own:
+        own.write(lambda tx: access.create_token(tx, "Pat@reviewers.example", "reviewer"))
+        case = own.case()
+        links = own.links(case["id"], "pat@reviewers.example")
+        own.write(lambda tx: access.revoke(tx, "Pat@reviewers.example"))
+        page(own.nobody.post(links["approve"]), 403)
+        own.write(lambda tx: access.create_token(tx, "pat@reviewers.example", "backend"))
+        page(own.nobody.post(links["reject"]), 403)
+        assert own.get(case["id"])["decisions"] == []
+        own.write(lambda tx: access.create_token(tx, "pat@reviewers.example", "reviewer"))
+        page(own.nobody.post(links["approve"]), 200)
+        assert own.rest(case["id"])["status"] == "active"
