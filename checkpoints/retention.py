@@ -10,13 +10,16 @@ from checkpoints import audit as trail
 from checkpoints import cases as case_rows
 from checkpoints.casefile import ERASED
 from checkpoints.database import Tx
-from checkpoints.schema import cases, decisions, letters, match_keys, recordings, reviews, submissions
+from checkpoints.schema import audit, cases, decisions, letters, match_keys, recordings, reviews, submissions
 from checkpoints.sealed import SEALED, SEALED_IN, Sealed
 from onboarding.case import CLOSED
 from onboarding.errors import Conflict, TamperedRecord
 
 _KEPT_OF_A_DECISION: Final = ("action", "reason_codes", "version")
 """What stays of a decision's body: codes, no words of anybody's."""
+
+_KEPT_TABLES: Final = frozenset(table.name for table in (audit, decisions, letters, recordings, reviews, submissions))
+"""Tables whose rows stay, with or without their documents; what else belongs to a case goes."""
 
 
 def prunable(tx: Tx, before: str, limit: int) -> list[str]:
@@ -52,6 +55,9 @@ def erase(tx: Tx, case_id: str, actor: str) -> bool:
     for table in (submissions, reviews, letters, recordings):
         _replace(tx, SEALED_IN[table.name], case_id, lambda body: gone)
     _replace(tx, SEALED_IN[decisions.name], case_id, lambda body: gone | _codes(body))
+    for sealed in SEALED:
+        if sealed.case == "case_id" and sealed.table.name not in _KEPT_TABLES:
+            tx.conn.execute(delete(sealed.table).where(sealed.table.c.case_id == case_id))
     unsent = update(letters).where(letters.c.case_id == case_id, letters.c.status == "queued")
     tx.conn.execute(unsent, {"status": ERASED})
     tx.conn.execute(delete(match_keys).where(match_keys.c.case_id == case_id))

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Table, delete, insert, select
 
-from checkpoints import cases as case_rows
+from checkpoints import matches
 from checkpoints.casefile import CaseFile, Rows
 from checkpoints.database import Tx
 from checkpoints.schema import (
@@ -106,7 +106,7 @@ def priors(tx: Tx, case_id: str, known: Iterable[tuple[str, dict[str, Any], list
         row = {"id": id_, "client": "prior", "status": "active", "submitted_at": tx.now, "updated_at": tx.now}
         put(tx, cases, [row | {"graph_version": "", "document": record, "work_asked": 0}])
         tx.conn.execute(insert(match_order), {"case_id": id_})
-        case_rows.index(tx, id_, keys)
+        matches.index(tx, id_, keys)
 
 
 def answers(tx: Tx, file: CaseFile, version: int) -> None:

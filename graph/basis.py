@@ -7,7 +7,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from checkpoints import cases
+from checkpoints import cases, matches
 from checkpoints.database import Tx
 from checkpoints.documents import digest
 from graph.context import Context
@@ -117,8 +117,8 @@ def noted(as_of: str, policy: Policy, watchlist: Noting, refs: list[PriorRef]) -
 
 def priors(tx: Tx, ctx: Context, case_id: str, reading: Reading) -> tuple[list[Prior], list[PriorRef]]:
     """Earlier applications that share a look-up key, and their references; indexes the case for those who follow."""
-    rows = cases.earlier_matches(tx, case_id, ctx.lookup.keys(match_keys(reading.application)))
-    cases.index(tx, case_id, ctx.lookup.terms(reading.application.legal_name, reading.application.trading_name))
+    rows = matches.earlier_matches(tx, case_id, ctx.lookup.keys(match_keys(reading.application)))
+    matches.index(tx, case_id, ctx.lookup.terms(reading.application.legal_name, reading.application.trading_name))
     known = [(row, record) for row in rows if (record := cases.record_of(tx, row)) is not None]
     return (
         [Prior(case_id=row.id, application=record.application) for row, record in known],

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from checkpoints import audit, cases, desk, reviews, sessions, views
+from checkpoints import audit, cases, desk, matches, reviews, sessions, views
+from checkpoints.casefile import ERASED
 from checkpoints.database import Tx
 from graph.service import SENIOR, Actor, Service
 from onboarding.case import CLOSED, CaseRecord, CaseView
@@ -61,7 +62,7 @@ async def waiting(
     """What waits for a person, soonest due first, and where the next page starts."""
 
     def look(tx: Tx) -> tuple[list[Queued], tuple[str, str] | None]:
-        found = cases.search(q, service.context.lookup.terms(q)) if q else None
+        found = matches.search(q, service.context.lookup.terms(q)) if q else None
         rows = desk.waiting(tx, filters=filters, found=found, after=after, limit=limit + 1)
         last = rows[limit - 1] if len(rows) > limit else None
         shown = [Queued(row, desk.headline(tx, row), row.stage, row.due_at) for row in rows[:limit]]
@@ -76,7 +77,7 @@ async def listed(
     """Every case, newest first, and where the next page starts."""
 
     def look(tx: Tx) -> tuple[list[Queued], int | None]:
-        found = cases.search(q, service.context.lookup.terms(q)) if q else None
+        found = matches.search(q, service.context.lookup.terms(q)) if q else None
         rows = cases.listed(tx, filters=filters, found=found, before=before, limit=limit + 1)
         after = rows[limit - 1].seq if len(rows) > limit else None
         return [Queued(row, desk.headline(tx, row), None, None) for row in rows[:limit]], after
@@ -108,7 +109,8 @@ async def open_case(service: Service, actor: Actor, case_id: str) -> Opened:
 
 def _versions(tx: Tx, case_id: str) -> list[Version]:
     """Newest first."""
-    shown = {row.version: CaseRecord.from_json(reviews.shown(tx, row)) for row in desk.reviewed(tx, case_id)}
+    documents = {row.version: reviews.shown(tx, row) for row in desk.reviewed(tx, case_id)}
+    shown = {number: CaseRecord.from_json(found) for number, found in documents.items() if ERASED not in found}
     found = []
     for row in desk.versions(tx, case_id):
         before = max((number for number in shown if number < row.version), default=None)

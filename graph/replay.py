@@ -75,7 +75,7 @@ class Player:
             services=self._services(),
             clock=self._clock,
             observer=self,
-            model=recorded_model(),
+            model=model or recorded_model(),
         )
 
     def _clock(self) -> datetime:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence, Set
 from typing import Any, Final, NamedTuple
 
-from checkpoints import audit, cases, reviews, views
+from checkpoints import audit, cases, matches, reviews, views
 from checkpoints.database import Tx
 from graph.context import Context
 from graph.custody import as_it_waits
@@ -83,7 +83,7 @@ class Service:
         """Newest first, and where the next page starts. ``q``: words of the name, the reference, or the id."""
 
         def look(tx: Tx) -> tuple[list[CaseView], int | None]:
-            found = None if not q else cases.search(q, self.context.lookup.terms(q))
+            found = None if not q else matches.search(q, self.context.lookup.terms(q))
             rows = cases.listed(tx, filters=filters, found=found, before=before, limit=limit + 1)
             after = rows[limit - 1].seq if len(rows) > limit else None
             return [views.listed(tx, row) for row in rows[:limit]], after

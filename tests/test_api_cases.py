@@ -199,7 +199,7 @@ def test_filters_find_what_they_name_and_nothing_else(house):
 
 
 def test_a_search_is_not_cut_off_before_it_is_paged(open_product_house):
-    from checkpoints import cases
+    from checkpoints import cases, matches
     from onboarding.submission import Submission
 
     def many(tx, term):
@@ -207,7 +207,7 @@ def test_a_search_is_not_cut_off_before_it_is_paged(open_product_house):
             cases.accept(
                 tx, f"many-{number}", Submission(version=1, parts=[]), client="t", external_ref=None, graph="1"
             )
-            cases.index(tx, f"many-{number}", [term])
+            matches.index(tx, f"many-{number}", [term])
             cases.finish(tx, f"many-{number}", 1)
 
     with open_product_house() as own:

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 import checkpoints.saver_schema  # noqa: F401 - its tables are on the same metadata
-from checkpoints import access, audit, cases, effects, outbox, reviews, views
+from checkpoints import access, audit, cases, effects, matches, outbox, reviews, views
 from checkpoints.database import open_database
 from checkpoints.migrate import migrate
 from checkpoints.schema import metadata
@@ -181,9 +181,9 @@ async def test_a_letter_is_queued_once_per_case_kind_round_and_recipient(db):
 
 async def test_of_two_that_look_alike_the_later_is_told_and_always_the_same(db):
     await db.write(lambda tx: cases.accept(tx, "c2", SUBMISSION, client="shop", external_ref=None, graph="1"))
-    assert await db.write(lambda tx: cases.earlier_matches(tx, "c1", ["k"])) == []
-    assert [row.id for row in await db.write(lambda tx: cases.earlier_matches(tx, "c2", ["k"]))] == ["c1"]
-    assert await db.write(lambda tx: cases.earlier_matches(tx, "c1", ["k"])) == [], "running again tells nothing new"
+    assert await db.write(lambda tx: matches.earlier_matches(tx, "c1", ["k"])) == []
+    assert [row.id for row in await db.write(lambda tx: matches.earlier_matches(tx, "c2", ["k"]))] == ["c1"]
+    assert await db.write(lambda tx: matches.earlier_matches(tx, "c1", ["k"])) == [], "running again tells nothing new"
 
 
 async def test_work_asked_during_a_run_is_not_lost(db):
@@ -241,7 +241,7 @@ async def test_a_crowded_postcode_never_pushes_out_the_one_that_shares_the_numbe
     def crowd(tx):
         for number in range(6):
             cases.accept(tx, f"n{number}", SUBMISSION, client="shop", external_ref=None, graph="1")
-            cases.earlier_matches(tx, f"n{number}", ["postcode", "number"] if number == 5 else ["postcode"])
-        return [row.id for row in cases.earlier_matches(tx, "c1", ["postcode", "number"], limit=2)]
+            matches.earlier_matches(tx, f"n{number}", ["postcode", "number"] if number == 5 else ["postcode"])
+        return [row.id for row in matches.earlier_matches(tx, "c1", ["postcode", "number"], limit=2)]
 
     assert await db.write(crowd) == ["n0", "n5"]

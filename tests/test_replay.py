@@ -14,11 +14,16 @@ from checkpoints.casefile import CaseFile
 from graph.archive import case_file, reading
 from graph.difference import difference
 from graph.replay import Player
+from graph.service import Actor
 from graph.what_if import fork, substituted
+from graph.wiring import live_model, open_product
+from onboarding.door import make_part
 from onboarding.errors import BadInput, StorageUnavailable
 from onboarding.policy import DEFAULT_FILE, Policy
 from onboarding.screening import Watchlist
 from onboarding.settings import Settings
+from tools.sandbox_server import running
+from tools.scripted_model import scripted
 
 REVIEWERS = "ann@reviewers.example, sue@reviewers.example"
 UNDONE = (["compensate"], ["escalate"])
@@ -260,3 +265,39 @@ def test_a_replay_opens_no_socket_writes_no_file_and_leaves_the_ledger_as_it_was
 def test_looking_into_the_ledger_for_a_replay_cannot_write_to_it(home):
     with reading(settings_of(home)) as reader, pytest.raises(StorageUnavailable):
         reader.read(lambda tx: tx.conn.exec_driver_sql("UPDATE cases SET status = 'active'"))
+
+
+def test_a_model_is_played_from_its_recordings_and_a_missing_one_is_told_not_guessed(tmp_path):
+    """Priced at nothing: the endpoint is not asked again, unless that is what is wanted."""
+    scripted_model = scripted("good")
+    with running(scripted_model) as url:
+        settings = Settings(
+            data_dir=tmp_path, model="gpt-4o-mini", openai_base_url=f"{url}/v1", openai_api_key="sk-x", model_seconds=10
+        )
+        body = {"legal_name": "Kite Ltd", "country": "GB", "business_description": "Bread and cakes over the counter."}
+
+        async def judged() -> str:
+            async with open_product(settings, self_url="http://127.0.0.1:9") as product:
+                (case,), _ = await product.service.submit(
+                    Actor("shop", "backend"), [[make_part(body, "json")]], key=None
+                )
+                await product.runner.advance(case.id)
+                return case.id
+
+        file = case_file(settings, asyncio.run(judged()))
+        asked = len(scripted_model.state.stage.calls)
+        assert asked == len(file.recordings) > 0
+        found = play(file, watchlist=Watchlist.empty())
+        assert found.identical, found.to_json()
+        assert len(scripted_model.state.stage.calls) == asked
+        lost = play(file.with_(recordings=file.recordings[1:]), watchlist=Watchlist.empty())
+        assert "the model's answer" in str(lost.missing)
+        assert not lost.identical
+
+        async def live() -> Any:
+            async with live_model(settings) as model:
+                player = Player(settings, Policy.default(), Watchlist.empty(), model)
+                return difference(file, await player.play(file))
+
+        assert asyncio.run(live()).findings["same_bytes"]
+        assert len(scripted_model.state.stage.calls) == 2 * asked

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.browser import Browser
 
 from checkpoints import audit, reviews
 from checkpoints.documents import digest
@@ -113,6 +114,7 @@ def test_an_erased_case_holds_nothing_of_anybody_and_its_decision_still_verifies
         replayed(house, case["id"])
     assert house.backend.get("/v1/cases", params={"q": "Quxley"}).json()["items"] == []
     assert checkpoints(house, case["id"]) == 0
+    assert "Hildegard" not in page(house, case["id"])
 
 
 def test_an_erased_case_no_longer_counts_as_an_earlier_one(house):
@@ -121,6 +123,13 @@ def test_an_erased_case_no_longer_counts_as_an_earlier_one(house):
     assert house.root.post(f"/v1/cases/{first['id']}/erase").status_code == 200
     again = house.case(body)
     assert "DUPLICATE_MERCHANT_SUSPECTED" not in [item["code"] for item in again["findings"]]
+
+
+def page(house, case_id: str) -> str:
+    """The console's page of the case."""
+    answer = Browser(house).sign_in("ann").get(f"/console/cases/{case_id}")
+    assert answer.status_code == 200
+    return answer.text
 
 
 def letters(house, case_id: str) -> list[Any]:

@@ -1,0 +1,64 @@
+"""Look-ups by keyed hash: duplicates, shared accounts, and search. No value stands in the clear."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, insert, or_, select
+
+from checkpoints.database import Tx
+from checkpoints.schema import cases, match_keys, match_order
+
+
+def index(tx: Tx, case_id: str, keys: Iterable[str]) -> None:
+    """Add look-up keys (already hashed) of the case."""
+    standing = set(tx.conn.scalars(select(match_keys.c.key_hash).where(match_keys.c.case_id == case_id)))
+    new = [{"key_hash": key, "case_id": case_id} for key in dict.fromkeys(keys) if key not in standing]
+    if new:
+        tx.conn.execute(insert(match_keys), new)
+
+
+def earlier_matches(tx: Tx, case_id: str, keys: Iterable[str], limit: int = 200) -> list[Any]:
+    """Index the case under ``keys`` and return rows of cases known before it that share any, oldest first.
+
+    One transaction for both, and a standing order: of two that look alike at least one is told, and always the same.
+    """
+    wanted = list(dict.fromkeys(keys))
+    if tx.conn.dialect.name == "postgresql":
+        tx.conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7301946251)")
+    if tx.conn.execute(select(match_order.c.seq).where(match_order.c.case_id == case_id)).first() is None:
+        tx.conn.execute(insert(match_order), {"case_id": case_id})
+    index(tx, case_id, wanted)
+    mine = select(match_order.c.seq).where(match_order.c.case_id == case_id).scalar_subquery()
+    found = (
+        select(match_keys.c.case_id, func.count().label("shared"))
+        .where(match_keys.c.key_hash.in_(wanted))
+        .group_by(match_keys.c.case_id)
+        .subquery()
+    )
+    query = (
+        select(cases, match_order.c.seq.label("known"))
+        .join(found, found.c.case_id == cases.c.id)
+        .join(match_order, match_order.c.case_id == cases.c.id)
+        .where(match_order.c.seq < mine)
+        .order_by(found.c.shared.desc(), match_order.c.seq)
+        .limit(limit)
+    )
+    # those that share the most come first, so that a crowded postcode never pushes out an equal number
+    return sorted(tx.conn.execute(query), key=lambda row: row.known)
+
+
+def search(text: str, terms: list[str]) -> ColumnElement[bool]:
+    """Cases whose id or reference is ``text``, or that carry every one of the (hashed) ``terms``.
+
+    A condition and no list of ids: however many cases carry a word, no page of them is cut off.
+    """
+    exact = or_(cases.c.id == text, cases.c.external_ref == text)
+    if not terms:
+        return exact
+    carrying = (
+        select(match_keys.c.case_id)
+        .where(match_keys.c.key_hash.in_(terms))
+        .group_by(match_keys.c.case_id)
+        .having(func.count() == len(set(terms)))
+    )
+    return or_(exact, cases.c.id.in_(carrying))
