@@ -138,6 +138,9 @@ def _placed(found: Found, country: str | None, kind: Any) -> dict[str, list[Stan
                 placed[target].append(standing)
     if not placed["registration_number"] and kind != "sole_proprietorship":
         _registration_from_tax(placed, country)
+    if country == "IT" and kind == "sole_proprietorship" and not placed["tax_id"]:  # the owner's is the trader's
+        owners = [s for path, those in found.items() if path.endswith(".national_id") for s in those]
+        placed["tax_id"] = [s for s in owners if len(compact(clean(s.candidate.raw) or "")) == 16][:1]
     return placed
 
 
