@@ -57,4 +57,5 @@ def main() -> None:
     asked = parser.parse_args()
     sock, url = listen(asked.port)
     print(url, flush=True)
+    print(f"ONBOARD_SVC1_URL={url}/svc1 ONBOARD_SVC2_URL={url}/svc2", flush=True)
     asyncio.run(server(sandbox(asked.db)).serve([sock]))
