@@ -170,7 +170,9 @@ def counts(tx: Tx) -> dict[str, int]:
 
 def open_graph_versions(tx: Tx) -> dict[str, int]:
     """How many open cases stand in which graph version."""
-    query = select(cases.c.graph_version, func.count()).where(cases.c.status.not_in(sorted(CLOSED)))
+    query = select(cases.c.graph_version, func.count()).where(
+        cases.c.status.not_in(sorted(CLOSED)), cases.c.copied_from.is_(None)
+    )
     return {row[0]: row[1] for row in tx.conn.execute(query.group_by(cases.c.graph_version))}
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from checkpoints.documents import Codec
 from checkpoints.transaction import Clock, T, Tx, Work
-from onboarding.errors import StorageUnavailable
+from onboarding.errors import OnboardingError, StorageUnavailable, TamperedRecord
 
 _PRAGMAS: Final = (
     "journal_mode=WAL",
@@ -24,6 +24,13 @@ _PRAGMAS: Final = (
 )
 STORAGE: Final = (OperationalError, sqlite3.OperationalError)
 """What the storage raises when it cannot take or give rows now."""
+
+
+def as_told(error: Exception) -> OnboardingError:
+    """A row whose bytes no longer fit its type is damaged; anything else is the storage's trouble, and passes."""
+    if "decode to UTF-8" in str(error):
+        return TamperedRecord("A stored row is not readable: its bytes do not fit its type.")
+    return StorageUnavailable()
 
 
 def sqlite_engine(path: Path, *, readonly: bool = False, glancing: bool = False, patience: float = 10) -> Engine:
@@ -71,7 +78,7 @@ class SqliteReads:
         try:
             return look(self._glancing())
         except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
-            raise StorageUnavailable() from error
+            raise as_told(error) from error
 
     def read(self, work: Work[T]) -> T:
         """A few indexed queries here and now on one snapshot; only in the event loop's thread."""
@@ -83,7 +90,7 @@ class SqliteReads:
             finally:
                 self._raw.execute("ROLLBACK")
         except STORAGE as error:
-            raise StorageUnavailable() from error
+            raise as_told(error) from error
 
     async def scan(self, work: Work[T]) -> T:
         """Many rows on one snapshot, in a thread of its own."""
@@ -96,7 +103,7 @@ class SqliteReads:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, run)
         except OperationalError as error:
-            raise StorageUnavailable() from error
+            raise as_told(error) from error
 
     def close(self) -> None:
         self._closed = True

@@ -224,6 +224,7 @@ DAMAGE = {
     "WHERE kind = 1",
     "a cut row": "UPDATE state_rows SET body = substr(body, 1, length(body) / 2) WHERE kind = 1",
     "an unknown kind of row": "UPDATE state_rows SET body = CAST(x'07' || substr(body, 2) AS BLOB) WHERE kind = 1",
+    "a row that turned into text": "UPDATE state_rows SET body = CAST(body AS TEXT) WHERE kind = 1",
     "all rows gone": "DELETE FROM state_rows",
     "the thread gone": "DELETE FROM state_threads",
 }
