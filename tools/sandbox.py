@@ -1,9 +1,10 @@
 """SVC1 and SVC2 played by us, for real, over HTTP: the demo, the tests and a first installation use it.
 
 ``python -m tools.sandbox --port 0 --db FILE`` runs it alone and prints its URL and both services'; the product's own
-service mounts it at ``/sandbox``. Both services speak the contract's wire under ``/svc1`` and ``/svc2``. Beside it: ``GET /log`` (every call and every
-effect), ``GET``, ``POST``, ``DELETE /faults`` (see :class:`Fault`). For a demo a fault can also be asked for by a magic
-word in a merchant's legal name, trading name or external reference, such as ``[svc2:fail]`` (see :func:`magic`).
+service mounts it at ``/sandbox``. Both speak the contract's wire, under ``/svc1`` and ``/svc2``. Beside it:
+``GET /log`` (every call and every effect), ``GET``, ``POST``, ``DELETE /faults`` (see :class:`Fault`). For a demo a
+fault can also be asked for by a magic word in a merchant's legal name, trading name or external reference, such as
+``[svc2:fail]`` (see :func:`magic`).
 """
 
 import asyncio
