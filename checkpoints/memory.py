@@ -25,6 +25,7 @@ class MemoryDatabase:
         self.commits = 0
         self._conn = _connect()
         self._raw = cast(sqlite3.Connection, self._conn.connection.dbapi_connection)
+        self._heads: dict[str, tuple[int, str]] = {}
 
     @contextmanager
     def scratch(self) -> Iterator[None]:
@@ -34,17 +35,19 @@ class MemoryDatabase:
             yield
         finally:
             self._conn.exec_driver_sql("ROLLBACK")
+            self._heads.clear()
 
     def do(self, work: Work[T], at: datetime | None = None) -> T:
         """Run ``work`` in a savepoint. Raises what it raised."""
         self._raw.execute("SAVEPOINT work")
         try:
-            tx = Tx(self._conn, self.codec, at or self.clock())
+            tx = Tx(self._conn, self.codec, at or self.clock(), self._heads)
             result = work(tx)
             tx.finish()
             return result
         except BaseException:
             self._raw.execute("ROLLBACK TO work")
+            self._heads.clear()
             raise
         finally:
             self._raw.execute("RELEASE work")

@@ -186,7 +186,8 @@ class Player:
             if application is None:
                 raise RecordingMissing(f"version {ref.version} of the earlier case {ref.case_id} is no longer there")
             known.append((ref.case_id, *_prior(self._context.lookup, ref.version, application)))
-        self.db.do(lambda tx: stage.priors(tx, file.id, known))
+        if known or version > 1:
+            self.db.do(lambda tx: stage.priors(tx, file.id, known))
 
     def _result(self, file: CaseFile, stopped: str | None, missing: bool, notes: list[str], *, skipped: bool) -> Played:
         status, problem = self.db.do(lambda tx: stage.status(tx, file.id))
