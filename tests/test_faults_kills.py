@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from harness.__main__ import campaign
 
-WAVES, OF, KILLS = 5, 40, 15
+WAVES, OF, KILLS = 5, 40, 10
 
 
 @pytest.mark.slow

@@ -93,6 +93,7 @@ def test_killed_at_this_point_nothing_is_lost_and_nothing_happens_twice(site: Si
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_killed_around_every_single_commit_of_a_case(tmp_path: Path) -> None:
     """The first commit after a start, the second, and so on until a whole case fits in between; in turn before the
 
@@ -101,7 +102,7 @@ def test_killed_around_every_single_commit_of_a_case(tmp_path: Path) -> None:
     told: list[Story] = []
     with World(tmp_path) as world:
         for n in itertools.count(1):
-            new = stories(f"commit-{n}", "ask")
+            new = stories(f"commit-{n}", "approve")
             world.restart(f"commit.{'before' if n % 2 else 'after'}:{n}")
             before = world.deaths
             Desk(world).play(new)

@@ -141,6 +141,16 @@ class World:
         found = wait_for(up, 30, "the product")
         return None if found == "dead" else str(found[1])
 
+    def move(self, folder: Path) -> None:
+        """Move the data of a stopped product to another disk."""
+        if self._glances is not None:
+            self._glances.close()
+            self._glances = None
+        for file in self.data.iterdir():
+            if file.is_file():
+                (folder / file.name).write_bytes(file.read_bytes())
+        self.data = folder
+
     def alive(self) -> bool:
         return self.app is not None and self.app.status is None
 
@@ -227,7 +237,8 @@ class World:
     def glance(self) -> dict[str, dict[str, Any]]:
         """Where each case stands, read past the product, so that looking costs it nothing."""
         if self._glances is None:
-            self._glances = sqlite3.connect(self.data / "onboard.db", timeout=30, isolation_level=None)
+            path = self.data / "onboard.db"
+            self._glances = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
             self._glances.execute("PRAGMA query_only = ON")
         found = self._glances.execute(
             "SELECT cases.id, cases.status, problem, cases.version, reviews.id, stage FROM cases"
