@@ -26,6 +26,10 @@ _log = logging.getLogger("onboard.database")
 R = TypeVar("R")
 
 
+_IN_THE_FUTURE: Final = "22023"
+"""What the server says of a transaction id it has not given out, as far as it remembers."""
+
+
 class PostgresDatabase:
     """A pool of connections; time is the database's. ``patience``: seconds for which a server may be away."""
 
@@ -143,7 +147,11 @@ class PostgresDatabase:
                     status = conn.exec_driver_sql("SELECT pg_xact_status(%s::xid8)", (xid,)).scalar_one()
                 if status in ("committed", "aborted"):
                     return bool(status == "committed")
-            except OperationalError as error:
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) == _IN_THE_FUTURE:
+                    return False  # the server crashed before anything of this transaction reached its disk
+                if not isinstance(error, OperationalError):
+                    raise
                 _log.warning("asking for the outcome of a commit: %s", type(error).__name__)
             if not patience.wait():
                 raise StorageUnavailable("The connection broke at COMMIT; whether it took effect is unknown.")
