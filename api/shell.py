@@ -17,7 +17,16 @@ from onboarding.errors import OnboardingError
 from onboarding.letters.words import one_line
 from onboarding.settings import Settings
 
-out = Console(soft_wrap=True)
+
+class Out:
+    """Standard output, as wide as the terminal is at the moment of printing."""
+
+    def print(self, *shown: Any, **options: Any) -> None:
+        """As rich's console prints."""
+        Console(soft_wrap=True).print(*shown, **options)
+
+
+out = Out()
 err = Console(stderr=True, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 
