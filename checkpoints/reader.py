@@ -5,10 +5,10 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
 from checkpoints.documents import Codec
-from checkpoints.sqlite_reads import sqlite_engine
+from checkpoints.sqlite_reads import as_told, sqlite_engine
 from checkpoints.transaction import T, Tx, Work, utc_now
 from onboarding.errors import StorageUnavailable
 
@@ -24,8 +24,11 @@ class Reader:
         try:
             with self._engine.begin() as conn:
                 return work(Tx(conn, self._codec, utc_now()))
-        except (OperationalError, ProgrammingError) as error:
-            raise StorageUnavailable("The ledger cannot be read; is its schema up to date?") from error
+        except DBAPIError as error:
+            told = as_told(error)
+            if isinstance(told, StorageUnavailable):
+                told = StorageUnavailable("The ledger cannot be read; is its schema up to date?")
+            raise told from error
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,6 @@
 """Backtests: every stored case under another policy; who would change, against what people decided; nothing guessed."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -10,8 +11,17 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import app
+from graph.archive import case_file, reading
 from graph.backtest import Backtest, backtest
-from onboarding.policy import DEFAULT_FILE
+from graph.difference import difference
+from graph.replay import Player
+from graph.service import Actor
+from graph.wiring import open_product
+from onboarding.decision import Decision
+from onboarding.door import make_part
+from onboarding.errors import StorageUnavailable
+from onboarding.policy import DEFAULT_FILE, Policy
+from onboarding.screening import Watchlist
 from onboarding.settings import Settings
 
 
@@ -100,3 +110,28 @@ def test_the_shell_plays_all_cases_in_processes_of_their_own(house, tmp_path, mo
     only = CliRunner().invoke(app, [*command[:3], "--status", "active", "--workers", "0"])
     assert "3 cases: 3 unchanged" in only.stdout, only.output
     assert CliRunner().invoke(app, ["checkpoints", "replay"]).exit_code == 1
+
+
+def test_cases_on_postgresql_are_played_from_there_and_cannot_be_written(tmp_path, postgres_url):
+    settings = Settings(data_dir=tmp_path, database_url=postgres_url, reviewers="ann@reviewers.example")
+
+    async def build() -> None:
+        async with open_product(settings, self_url="http://127.0.0.1:9") as product:
+            for name in ("One", "Two"):
+                part = make_part({"legal_name": f"{name} Ltd", "country": "GB"}, "json")
+                (case,), _ = await product.service.submit(Actor("shop", "backend"), [[part]], key=None)
+                await product.runner.advance(case.id)
+                reject = Decision(action="reject")
+                await product.service.decide(Actor("ann", "reviewer"), case.id, reject, review_id=None, channel="api")
+                await product.runner.advance(case.id)
+
+    asyncio.run(build())
+    result = backtest(settings, workers=0, tick=lambda done, total: None)
+    assert (len(result.rows), result.changed, result.missing) == (2, [], [])
+    assert {row["decided"] for row in result.rows} == {"reject"}
+    file = case_file(settings, result.rows[0]["case"])
+    found = difference(file, asyncio.run(Player(settings, Policy.default(), Watchlist.empty()).play(file)))
+    assert found.identical, found.to_json()
+    assert len(found.steps) >= 6
+    with reading(settings) as reader, pytest.raises(StorageUnavailable):
+        reader.read(lambda tx: tx.conn.exec_driver_sql("UPDATE cases SET status = 'active'"))
