@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from decimal import Decimal
+from os.path import commonprefix
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from checkpoints.casefile import CaseFile
 from graph.backtest import Backtest
-from graph.difference import Difference, changes
+from graph.difference import Difference, StepDifference, changes
 from onboarding.letters.words import one_line
 
 SHOWN: Final = 12
@@ -56,15 +57,17 @@ def page(rows: list[dict[str, Any]]) -> RenderableType:
     """One line a step."""
     shown = Table(box=None, pad_edge=False)
     for column in ("step", "nodes", "at", "ms", "model", "next", "changed"):
-        shown.add_column(column)
+        shown.add_column(column, no_wrap=column in ("nodes", "at"))
     for row in rows:
         model = row["model"]
         asked = f"{model['calls']} call(s), {model['cost']}" if model["calls"] else ""
         top = dict.fromkeys(path.split(".")[0].split("[")[0] for path in row["changed"])
         counted = ", ".join(f"{name} ({sum(_under(path, name) for path in row['changed'])})" for name in top)
         ms = "" if row["ms"] is None else str(row["ms"])
-        following = ", ".join(row["next"]) or "end"
-        shown.add_row(str(row["step"]), ", ".join(row["nodes"]) or "start", row["at"], ms, asked, following, counted)
+        following = ", ".join(row["next"]) or ("" if row["step"] < 0 else "end")
+        shown.add_row(
+            str(row["step"]), ", ".join(row["nodes"]) or "start", row["at"][11:23], ms, asked, following, counted
+        )
     return shown
 
 
@@ -87,8 +90,9 @@ def replayed(found: Difference) -> RenderableType:
         return Group(*parts, Text(f"identical: {len(found.steps)} steps, findings byte for byte", style="green"))
     if found.first is not None:
         parts.append(Text(f"first difference at step {found.first.step}", style="bold"))
+    told: set[tuple[str, str]] = set()
     for step in found.steps:
-        parts += _step(step.to_json()) if step.differs else []
+        parts += _step(step, told) if step.differs else []
     for title, was, now in (
         ("recommendation", found.recommendation["recorded"], found.recommendation["replayed"]),
         ("status", found.status["recorded"], found.status["replayed"]),
@@ -100,16 +104,28 @@ def replayed(found: Difference) -> RenderableType:
     return Group(*parts)
 
 
-def _step(step: dict[str, Any]) -> list[RenderableType]:
-    was, now = (", ".join(step[name]) or "nothing" for name in ("recorded", "replayed"))
-    lines: list[RenderableType] = [Text(f"\nstep {step['step']}: {was}" + ("" if was == now else f" -> {now}"))]
-    for change in step["changes"][:SHOWN]:
-        line = Text(f"  {change['path']}: ")
-        line.append(one_line(change["recorded"], 120), style="red").append(" -> ")
-        lines.append(line.append(one_line(change["replayed"], 120), style="green"))
-    if len(step["changes"]) > SHOWN:
-        lines.append(Text(f"  and {len(step['changes']) - SHOWN} more (--json shows all)", style="dim"))
+def _step(step: StepDifference, told: set[tuple[str, str]]) -> list[RenderableType]:
+    """What is different after this step and was not before it; nothing when it only hands the difference on."""
+    was, now = (", ".join(nodes) or "nothing" for nodes in (step.recorded, step.replayed))
+    new = [change for change in step.changes if (change.path, repr(change.replayed)) not in told]
+    told |= {(change.path, repr(change.replayed)) for change in new}
+    if was == now and not new:
+        return []
+    lines: list[RenderableType] = [Text(f"\nstep {step.step}: {was}" + ("" if was == now else f" -> {now}"))]
+    for change in new[:SHOWN]:
+        line, (before, after) = Text(f"  {change.path}: "), _apart(change.recorded, change.replayed)
+        line.append(one_line(before, 120), style="red").append(" -> ")
+        lines.append(line.append(one_line(after, 120), style="green"))
+    if len(new) > SHOWN:
+        lines.append(Text(f"  and {len(new) - SHOWN} more (--json shows all)", style="dim"))
     return lines
+
+
+def _apart(recorded: Any, replayed: Any) -> tuple[str, str]:
+    """Both values from a little before the place where they part."""
+    was, now = str(recorded), str(replayed)
+    same = max(0, len(commonprefix([was, now])) - 30)
+    return (f"…{was[same:]}", f"…{now[same:]}") if same else (was, now)
 
 
 def backtested(result: Backtest) -> RenderableType:
@@ -117,7 +133,9 @@ def backtested(result: Backtest) -> RenderableType:
     data = result.to_json()
     changed = Table(box=None, pad_edge=False)
     for column in ("case", "recommendation", "findings", "letters"):
-        changed.add_column(column)
+        changed.add_column(
+            column, no_wrap=column == "case", min_width=36 if column == "case" else None, overflow="fold"
+        )
     for row in result.changed[:SHOWN]:
         was, now = row["recommendation"]["recorded"], row["recommendation"]["replayed"]
         findings = [f"+{name}" for name in row["findings"]["appeared"]] + [

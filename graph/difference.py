@@ -166,7 +166,7 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         for index, item in enumerate(value):
             name = _name(item, index, seen)
             yield from flat(item, f"{path}[{name}]")
-    else:
+    elif path:
         yield path, value
 
 
