@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from decimal import Decimal
-from os.path import commonprefix
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -124,7 +123,8 @@ def _step(step: StepDifference, told: set[tuple[str, str]]) -> list[RenderableTy
 def _apart(recorded: Any, replayed: Any) -> tuple[str, str]:
     """Both values from a little before the place where they part."""
     was, now = str(recorded), str(replayed)
-    same = max(0, len(commonprefix([was, now])) - 30)
+    alike = next((n for n, (one, two) in enumerate(zip(was, now, strict=False)) if one != two), min(len(was), len(now)))
+    same = max(0, alike - 30)
     return (f"…{was[same:]}", f"…{now[same:]}") if same else (was, now)
 
 
