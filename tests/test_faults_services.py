@@ -49,6 +49,7 @@ def finish(world: World, *told: Story, seconds: float = 30) -> None:
 
 def test_both_services_down_for_a_while_delay_the_case_and_nothing_else(world: World) -> None:
     told = stories("down", "approve", "approve", "approve")
+    assert world.services is not None
     world.services.kill()
     desk = Desk(world)
     for story in told:

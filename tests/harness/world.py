@@ -47,6 +47,7 @@ class World:
         self.polite_ends = 0
         self.app: Child | None = None
         self.url = ""
+        self.services: Child | None = None
         self.post: Child | None = None
         self._mail, self._port = mail, free_port()
         self._lock = threading.RLock()
@@ -80,8 +81,8 @@ class World:
 
     def services_start(self, port: int = 0) -> None:
         arguments = ["--port", str(port), "--db", str(self.folder / "services.db")]
-        self.services = Child("tools.sandbox_server:main", arguments, {}, self._out("services"))
-        self.services_url = wait_for(lambda: re.search(r"http://\S+", self.services.said()), 10, "the services")[0]
+        services = self.services = Child("tools.sandbox_server:main", arguments, {}, self._out("services"))
+        self.services_url = wait_for(lambda: re.search(r"http://\S+", services.said()), 10, "the services")[0]
 
     def services_back(self) -> None:
         """Up again, at the same address."""
