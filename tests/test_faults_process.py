@@ -41,11 +41,24 @@ def test_sigterm_at_any_point_drains_and_the_next_start_goes_on(tmp_path: Path) 
         check(world, told)
 
 
-def test_sigterm_while_a_service_and_the_mail_server_are_slow_waits_for_both(tmp_path: Path) -> None:
+def test_sigterm_while_letters_are_on_the_wire_waits_for_them_and_sends_none_twice(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        world.mail_manner("slow")
+        told = stories("on-the-wire", "leave")
+        Desk(world).play(told)
+        wait_for(lambda: world.count("letters WHERE attempts > 0") == 2, 10, "two letters that were taken")
+        time.sleep(0.3)
+        assert world.stop() == 0
+        assert len(world.mail_log()) == 2, "both were on the wire, and both arrived"
+        world.start()
+        world.rest()
+        check(world, told)
+
+
+def test_sigterm_while_a_service_is_slow_waits_for_its_answer(tmp_path: Path) -> None:
     with World(tmp_path) as world:
         story = stories("slow-stop", "approve")[0]
         world.misbehave("svc1", "slow", seconds=1.5)
-        world.mail_manner("slow")
         Desk(world).play([waiting := Story(story.key, "leave")])
         world.rest()
         story.id, story.born = waiting.id, waiting.born

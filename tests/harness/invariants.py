@@ -231,7 +231,7 @@ def letters_once(books: Books) -> Iterator[str]:
     for sent in books.mail:
         arrived[sent["message_id"]].append(sent)
     for message_id, copies in arrived.items():
-        cuts = sum(copy["manner"] != "ok" for copy in copies)
+        cuts = sum(copy["manner"] == "cut" for copy in copies)
         case_id = books.letters[message_id]["case_id"] if message_id in books.letters else ""
         if len(copies) > 1 + cuts + min(books.deaths.get(case_id, 0) + 1, books.all_deaths):
             yield f"letters: {message_id} arrived {len(copies)} times"

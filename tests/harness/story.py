@@ -167,8 +167,8 @@ class Killer(threading.Thread):
             self.error = error
 
     def _let_it_work(self, events: int) -> None:
-        until, ends = self.world.events() + events, time.monotonic() + 3
-        while self.world.events() < until and time.monotonic() < ends and not self._over.is_set():
+        until, ends = self.world.count("audit") + events, time.monotonic() + 3
+        while self.world.count("audit") < until and time.monotonic() < ends and not self._over.is_set():
             time.sleep(0.005)
         time.sleep(self.random.uniform(0, 0.05))
 

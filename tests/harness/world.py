@@ -267,11 +267,11 @@ class World:
         finally:
             engine.dispose()
 
-    def events(self) -> int:
-        """How many audit events there are."""
+    def count(self, rows: str) -> int:
+        """How many rows of the ledger there are, such as ``letters WHERE status = 'queued'``."""
         db = sqlite3.connect(self.data / "onboard.db", timeout=30)
         try:
-            return int(db.execute("SELECT coalesce(max(seq), 0) FROM audit").fetchone()[0])
+            return int(db.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
         finally:
             db.close()
 
