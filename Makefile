@@ -33,7 +33,7 @@ imports: $(BUILT)
 	@$(BIN)/lint-imports
 
 lock: $(BUILT) ## Resolve the dependencies anew
-	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --universal --generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --all-extras --universal --generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
 
 clean:
 	@rm -rf .venv var
@@ -41,7 +41,7 @@ clean:
 # Built from the lock, by hash. uv (itself in the lock) installs in seconds; where it cannot, pip does the same slowly.
 $(BUILT): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (set PYTHON=...)"; exit 1; }
-	@echo "Building .venv from requirements.lock (about 150 packages, once) ..."
+	@echo "Building .venv from requirements.lock (about 220 packages, once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
 	@test -x $(BIN)/uv || $(PIP) -r .venv/uv.txt || echo "uv cannot be had here; pip takes longer ..."
