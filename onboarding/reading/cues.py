@@ -68,7 +68,9 @@ class Phrases:
                 for words, stem, concept in self._candidates(word)
                 if (end := self._match(tokens, index, words, stem)) >= 0
             ]
-            longest = max((end for end, _ in matches), default=-1)
+            if not matches:
+                continue
+            longest = max(end for end, _ in matches)
             yield from {Cue(concept, start, end) for end, concept in matches if end == longest}
 
     def _candidates(self, word: str) -> Iterator[tuple[tuple[str, ...], bool, str]]:

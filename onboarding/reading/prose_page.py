@@ -1,7 +1,7 @@
 """A text made ready for reading as prose: its shapes, its cue phrases, its sentences, and what is already claimed."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -82,6 +82,27 @@ class Page:
     def spans_over(self, start: int, end: int, *kinds: str) -> list[Span]:
         """Spans that share a letter with [start, end), of the given kinds."""
         return [span for span in self.spans_in(max(start - 60, 0), end, *kinds) if span.end > start]
+
+    def span_before(self, start: int, end: int, *kinds: str) -> Span | None:
+        """The last span of ``kinds`` that lies in [start, end): looked for backwards, as the nearest is the one
+        wanted."""
+        for index in range(bisect_left(self._span_starts, end) - 1, -1, -1):
+            span = self.spans[index]
+            if span.start < start:
+                return None
+            if span.kind in kinds and span.end <= end:
+                return span
+        return None
+
+    def span_after(self, start: int, end: int, *kinds: str) -> Span | None:
+        """The first span of ``kinds`` that starts in [start, end)."""
+        for index in range(bisect_left(self._span_starts, start), len(self.spans)):
+            span = self.spans[index]
+            if span.start >= end:
+                return None
+            if span.kind in kinds:
+                return span
+        return None
 
     def claim(self, start: int, end: int) -> None:
         """Mark a piece as read: it belongs to a field and to no other."""

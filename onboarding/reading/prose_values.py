@@ -69,10 +69,9 @@ def _around(page: Page, span: Span, *kinds: str) -> tuple[int, int]:
     """The stretch of the sentence around ``span`` that no other span of ``kinds`` claims."""
     start, end = page.sentence(span.start)
     start = max(start, span.start - _FAR)
-    for other in page.spans_in(start, span.start, *kinds):
-        start = max(start, other.end) if other.end <= span.start else start
-    later = page.spans_in(span.end, min(end, span.end + _FAR), *kinds)
-    return start, min(later[0].start if later else end, span.end + _FAR)
+    earlier = page.span_before(start, span.start, *kinds)
+    later = page.span_after(span.end, min(end, span.end + _FAR), *kinds)
+    return earlier.end if earlier else start, min(later.start if later else end, span.end + _FAR)
 
 
 def _dates(page: Page) -> Iterator[Found]:
@@ -143,14 +142,13 @@ def _counts(page: Page) -> Iterator[Found]:
     for span in page.spans:
         if span.kind not in ("number", "amount") or not page.is_free(span.start, span.end):
             continue
-        _, after = _around(page, span, "amount", "number", "percent", "date")
+        before, after = _around(page, span, "amount", "number", "percent", "date")
         things = [
             cue for cue in page.cues_in(span.end, min(after, span.end + 24), "count") if cue.start - span.end < 14
         ]
         if not things or any(sign in page.plain[span.start : span.end] for sign in "€£$¥₩"):
             continue
         period = next(iter(page.cues_in(things[0].end, min(after, things[0].end + 30), *PERIODS)), None)
-        before, _ = _around(page, span, "amount", "number", "percent", "date")
         period = period or next(iter(page.cues_in(before, span.start, *PERIODS)), None)
         if period is not None and period.concept == "per_month":
             end = things[0].end
