@@ -6,7 +6,6 @@ from typing import Final
 from checkpoints import retention, seals
 from checkpoints.database import stamp
 from checkpoints.saver import LedgerSaver
-from graph.builder import Graph
 from graph.context import Context
 
 MANY: Final = 5_000
@@ -17,13 +16,6 @@ AT_ONCE: Final = 50
 def code(ctx: Context) -> seals.Mac:
     """The keyed code of seals, from the installation's secret."""
     return lambda hash_: ctx.lookup.key("seal", hash_)
-
-
-async def upkeep(ctx: Context, graph: Graph) -> None:
-    """Do what is due now; a bounded piece at a time. Raises StorageUnavailable."""
-    await seal(ctx)
-    if isinstance(graph.checkpointer, LedgerSaver):
-        await prune(ctx, graph.checkpointer)
 
 
 async def seal(ctx: Context, *, now: bool = False) -> bool:

@@ -5,8 +5,9 @@ import base64
 import logging
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -24,10 +25,14 @@ from checkpoints.migrate import migrate
 from checkpoints.saver import open_saver
 from graph.builder import build_graph
 from graph.context import Clock, Context, Observer, ignore
-from graph.engine import LocalEngine
+from graph.dispatch import Dispatcher, Elsewhere
+from graph.engine import Engine
+from graph.housekeeping import Housekeeping
+from graph.pool import Pool
 from graph.relay import Deliver
 from graph.runner import Runner
 from graph.service import Service
+from graph.timer import Timer
 from onboarding import faults
 from onboarding.errors import DataDirInUse
 from onboarding.policy import Policy
@@ -50,7 +55,12 @@ class Product:
     context: Context
     service: Service
     runner: Runner
-    engine: LocalEngine
+    engine: Engine
+    housekeeping: Housekeeping
+
+
+Role = Literal["all", "api", "worker"]
+"""What this process is for: everything, serving HTTP and running no case, or running cases and serving no HTTP."""
 
 
 class Silent:
@@ -66,16 +76,25 @@ def utc_now() -> datetime:
 
 @asynccontextmanager
 async def open_product(
-    settings: Settings, *, self_url: str, clock: Clock = utc_now, observer: Observer | None = None
+    settings: Settings,
+    *,
+    self_url: str,
+    role: Role = "all",
+    clock: Clock = utc_now,
+    observer: Observer | None = None,
 ) -> AsyncIterator[Product]:
     """Build the product on ``settings``; ``self_url`` is where the built-in sandbox is reached.
 
-    Raises DataDirInUse when another process owns the data folder, BadSettings for a key that is none.
+    ``role`` other than ``all`` is for one of several processes over one PostgreSQL, which may share a data folder.
+    Raises DataDirInUse when another process owns the data folder, BadSettings for what cannot be used.
     """
     faults.arm(settings.fault)
     async with AsyncExitStack() as stack:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(own(settings.data_dir))
+        if role == "all":
+            stack.enter_context(own(settings.data_dir))
+        elif settings.database.startswith("sqlite"):
+            raise BadSettings("ONBOARD_DATABASE_URL: more than one process takes PostgreSQL; SQLite is for one alone.")
         await asyncio.to_thread(migrate, settings.database)
         db = open_database(settings.database, codec(settings.encryption_key), clock)
         stack.push_async_callback(db.close)
@@ -97,8 +116,21 @@ async def open_product(
             website=await _website(settings, stack),
         )
         runner = Runner(build_graph(open_saver(db)), context)
-        engine = LocalEngine(runner, context, deliver(settings))
-        yield Product(settings, context, Service(context, engine.nudge), runner, engine)
+        yield _assembled(context, runner, role)
+
+
+def _assembled(context: Context, runner: Runner, role: Role) -> Product:
+    """The engine that was chosen, and the verbs that tell it of work."""
+    settings = context.settings
+    if settings.engine != "local":
+        raise BadSettings(f"ONBOARD_ENGINE: {settings.engine} is not available yet.")
+    dispatcher: Dispatcher = (
+        Elsewhere() if role == "api" else Pool(runner, settings.concurrency, lambda: timer.letters())
+    )
+    house = Housekeeping(context, runner.graph, dispatcher, deliver(settings))
+    timer = Timer(house, settings.sweep_seconds, sweeps=role != "api")
+    engine = Engine(dispatcher, timer, runner.drain)
+    return Product(settings, context, Service(context, dispatcher.nudge), runner, engine, house)
 
 
 @asynccontextmanager
@@ -143,16 +175,15 @@ def secret(settings: Settings) -> str:
 
 
 def kept_secret(path: Path) -> str:
-    """A secret made at the first call and kept in ``path`` with mode 0600."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(made := secrets.token_urlsafe(32))
-        file.flush()
-        os.fsync(file.fileno())
-    return made
+    """A secret made at the first call and kept in ``path`` with mode 0600; of several processes all get the same."""
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
+            file.write(secrets.token_urlsafe(32))
+            file.flush()
+            os.fsync(file.fileno())
+            with suppress(FileExistsError):  # somebody was faster
+                os.link(file.name, path)
+    return path.read_text().strip()
 
 
 @asynccontextmanager

@@ -59,7 +59,9 @@ class Settings(Value):
     model_concurrency: int = Field(default=8, ge=1, le=1000, description="Calls to the model at once in this process.")
     model_prices: Path | None = Field(default=None, description="Price table of models; default: the built-in one.")
     model_website: bool = Field(default=False, description="Whether the investigation may read merchants' websites.")
-    engine: Literal["local", "prefect"] = Field(default="local", description="What calls `advance`.")
+    engine: Literal["local", "prefect", "procrastinate"] = Field(
+        default="local", description="What gets cases advanced: this process, Prefect, or Procrastinate."
+    )
     concurrency: int = Field(default=16, ge=1, le=1000, description="Cases advanced at once in this process.")
     sweep_seconds: float = Field(default=2.0, gt=0, description="How often due work, waits and letters are looked for.")
     review_hours: float = Field(default=48, gt=0, description="Due time of a review.")

@@ -145,10 +145,10 @@ async def test_the_same_case_advanced_by_many_at_once_is_run_by_one(opened: Call
 
 async def test_a_suspect_gets_its_turn_alone_on_a_day_that_is_never_idle(opened: Callable[..., Any]) -> None:
     async with opened() as product:
-        engine, order = product.engine, []
+        places, order = product.engine.dispatcher.places, []
 
         async def one(name: str, alone: bool) -> None:
-            async with engine._place(alone=alone):
+            async with places.place(alone=alone):
                 order.append(name)
                 await asyncio.sleep(0.01)
                 order.append(name)
