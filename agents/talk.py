@@ -17,6 +17,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from agents.answers import Answer, Malformed, parse, schema_of
 from agents.model import Memory, Model
 from agents.prompt import Prompt
+from onboarding import tracing
 from onboarding.errors import RecordingMissing
 from onboarding.model_call import CallOutcome, ModelCall, ModelGaveUp, ModelRefused, ModelUnavailable, Reply, Spent
 
@@ -158,8 +159,11 @@ class Talk:
         """One call in bounded time, and the breaker is told how it went."""
         breaker, seconds = self.model.breaker, min(self.model.limits.attempt_seconds, self._left())
         try:
-            async with asyncio.timeout(seconds):
-                reply = await once(seconds)
+            with tracing.span(f"chat {self.model.name}", kind="client", gen_ai__request__model=self.model.name) as span:
+                async with asyncio.timeout(seconds):
+                    reply = await once(seconds)
+                used = {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens}
+                span.note(**{f"gen_ai__usage__{name}": count for name, count in used.items()})
         except (ModelUnavailable, TimeoutError):
             breaker.failed()
             raise

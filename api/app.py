@@ -12,6 +12,7 @@ from api import bundle, cases, console, custody, operations, problems, review, t
 from api.console.signin import Gate
 from api.limits import BodyLimit
 from api.metrics import Metrics
+from api.traced import Traced
 from graph.wiring import Product
 from tools.sandbox import sandbox
 
@@ -31,7 +32,7 @@ def create_app(product: Product, metrics: Metrics) -> ASGIApp:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     if not (product.settings.svc1_url and product.settings.svc2_url):
         app.mount("/sandbox", sandbox(product.settings.data_dir / "sandbox.db"))
-    return BodyLimit(app, product.settings.max_body_bytes)
+    return Traced(BodyLimit(app, product.settings.max_body_bytes))
 
 
 def openapi_document() -> dict[str, Any]:

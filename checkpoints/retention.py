@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, update
 
 from checkpoints import audit as trail
 from checkpoints import cases as case_rows
+from checkpoints import traces
 from checkpoints.casefile import ERASED
 from checkpoints.database import Tx
 from checkpoints.schema import audit, cases, decisions, letters, match_keys, recordings, reviews, submissions
@@ -36,6 +37,7 @@ def prunable(tx: Tx, before: str, limit: int) -> list[str]:
 def pruned(tx: Tx, ids: Sequence[str]) -> None:
     """Remember that these cases keep their last checkpoint only."""
     tx.conn.execute(update(cases).where(cases.c.id.in_(ids)), {"pruned_at": tx.now})
+    traces.forget(tx, list(ids))
     for case_id in ids:
         trail.append(tx, case_id, "onboarding", "case.pruned", {})
 

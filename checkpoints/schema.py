@@ -221,6 +221,15 @@ drafts = Table(
 )
 """What somebody typed into a case's form when their session had ended: theirs alone, until they decide."""
 
+traces = Table(
+    "traces",
+    metadata,
+    Column("case_id", String, ForeignKey("cases.id"), primary_key=True),
+    Column("origin", String, nullable=False),
+    Column("latest", String, nullable=False),
+)
+"""What a case's triggers were traced under, as W3C ``traceparent``; empty while tracing is off."""
+
 match_keys = Table(
     "match_keys",
     metadata,

@@ -10,6 +10,7 @@ from langchain_core.tools import BaseTool
 from agents.model import Model
 from checkpoints.database import Database
 from checkpoints.lookup import Lookup
+from onboarding import tracing
 from onboarding.model_call import ModelCall
 from onboarding.policy import Policy
 from onboarding.screening import Watchlist
@@ -55,4 +56,5 @@ class Context:
     async def tool(self, name: str, **arguments: Any) -> Any:
         """Call one tool. Arguments a model is never offered (callbacks) go straight to its function."""
         call = getattr(self.services[name], "coroutine")  # noqa: B009 - BaseTool does not declare it
-        return await call(**arguments)
+        with tracing.span(f"tool {name}", tool=name):
+            return await call(**arguments)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from checkpoints import access, cases, reviews, views
 from checkpoints.database import Tx
-from graph.service import Service, may_approve
+from graph.service import Service, may_approve, moved
 from onboarding import faults
 from onboarding.case import CaseRecord, CaseView
 from onboarding.decision import Decision
@@ -48,7 +48,7 @@ async def use(service: Service, token: str, *, reason_codes: list[str], comment:
         reviews.decide(tx, review, decision.action, actor=link.reviewer, channel="email", body=decision.to_json())
         return views.view(tx, cases.get(tx, review.case_id))
 
-    view = await service.context.db.write(record)
+    view = await moved(service.context, record)
     faults.point("decision.after_commit")
     service.nudge(view.id)
     return view

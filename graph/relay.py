@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any, Final, Literal
 
-from checkpoints import access, outbox, reviews
+from checkpoints import access, outbox, reviews, traces
 from checkpoints.database import Tx
 from graph.context import Context
 from graph.correspondence import LINK_ACTIONS, marker
 from graph.signing import SIGN_IN, with_token
-from onboarding import faults
+from onboarding import faults, tracing
 from onboarding.errors import BadInput, ServiceRefused, ServiceUnavailable, StorageUnavailable
 from onboarding.letters.letter import Letter
 from onboarding.letters.message import compose
@@ -34,13 +34,24 @@ async def relay(ctx: Context, deliver: Deliver, going: Callable[[], bool] = lamb
     async def one(row: outbox.LetterRow) -> None:
         async with limit:
             if going():
-                await _send(ctx, deliver, row)
+                await _traced(ctx, deliver, row)
 
     endings = await asyncio.gather(*(one(row) for row in taken), return_exceptions=True)
     for error in endings:
         if error is not None:
             raise error  # only now: nothing of ours is on the wire any more
     return len(taken)
+
+
+async def _traced(ctx: Context, deliver: Deliver, row: outbox.LetterRow) -> None:
+    """Send it in the trace of the case it tells of."""
+    if not tracing.on() or row.case_id is None:
+        await _send(ctx, deliver, row)
+        return
+    known = await ctx.db.read(lambda tx: traces.of_case(tx, row.case_id))
+    kind = row.kind.partition(":")[0]
+    with tracing.span(f"letter {kind}", kind="client", parent=known.latest, letter__kind=kind, case__id=row.case_id):
+        await _send(ctx, deliver, row)
 
 
 async def _send(ctx: Context, deliver: Deliver, row: outbox.LetterRow) -> None:

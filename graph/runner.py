@@ -15,7 +15,7 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 from langgraph.types import Command  # noqa: TID251 - this is the runner: the one place that resumes
 
-from checkpoints import cases, reviews
+from checkpoints import cases, reviews, traces
 from checkpoints.database import Tx, stamp
 from graph import correspondence
 from graph.builder import Graph
@@ -23,7 +23,7 @@ from graph.context import Context
 from graph.parked import refuse_unknown_steps
 from graph.state import GRAPH_VERSION, Started
 from graph.step import SUSPECT
-from onboarding import faults
+from onboarding import faults, tracing
 from onboarding.case import CLOSED
 from onboarding.decision import Resolution
 from onboarding.errors import GateRefused, StorageUnavailable, TamperedRecord, UnknownGraphVersion
@@ -88,7 +88,7 @@ class Runner:
         SUSPECT.set(row.attempts > 0)
         faults.point("run.begun")
         try:
-            waits = await self._run(row)
+            waits = await self._traced(row)
         except GraphDrained:
             await db.write(lambda tx: cases.interrupted(tx, case_id))
             return False
@@ -131,6 +131,15 @@ class Runner:
             await ctx.db.write(lambda tx: self._set_aside(tx, case_id, told, attempt))
         else:
             await ctx.db.write(lambda tx: cases.postpone(tx, case_id, again, problem))
+
+    async def _traced(self, row: Any) -> list[str]:
+        """The run, in the trace of whatever moved the case, however long that is ago."""
+        if not tracing.on():
+            return await self._run(row)
+        known = await self.context.db.read(lambda tx: traces.of_case(tx, row.id))
+        about: dict[str, Any] = {"case__id": row.id, "case__attempt": row.attempts + 1}
+        with tracing.span("advance", parent=known.latest, link=known.origin, **about):
+            return await self._run(row)
 
     async def _run(self, row: Any) -> list[str]:
         """Call the graph, if there is anything to call it with; returns the reviews it came to wait for."""

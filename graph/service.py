@@ -4,12 +4,12 @@ import uuid
 from collections.abc import Callable, Sequence, Set
 from typing import Any, Final, NamedTuple
 
-from checkpoints import audit, cases, matches, reviews, views
-from checkpoints.database import Tx
+from checkpoints import audit, cases, matches, reviews, traces, views
+from checkpoints.database import Tx, Work
 from graph.context import Context
 from graph.custody import as_it_waits
 from graph.state import GRAPH_VERSION
-from onboarding import faults
+from onboarding import faults, tracing
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
 from onboarding.decision import Decision
 from onboarding.door import make_part
@@ -52,6 +52,7 @@ class Service:
         Raises IdempotencyKeyReused, StorageUnavailable.
         """
         faults.point("submit.before_commit")
+        trace = tracing.carried()
 
         def accept(tx: Tx) -> tuple[list[CaseView], bool]:
             ids = [str(uuid.uuid4()) for _ in applications]
@@ -61,6 +62,7 @@ class Service:
             for id_, parts in zip(ids, applications, strict=True):
                 submission = Submission(version=1, parts=list(parts))
                 cases.accept(tx, id_, submission, client=actor.name, external_ref=external_ref, graph=GRAPH_VERSION)
+                traces.keep(tx, id_, trace)
             return [views.fresh(tx, cases.get(tx, id_)) for id_ in ids], True
 
         found, new = await self.context.db.write(accept)
@@ -115,7 +117,7 @@ class Service:
             _record(tx, row, review, decision, actor, channel)
             return views.view(tx, cases.get(tx, case_id))
 
-        view = await self.context.db.write(record)
+        view = await moved(self.context, record)
         faults.point("decision.after_commit")
         self.nudge(case_id)
         return view
@@ -142,7 +144,7 @@ class Service:
                 cases.remember(tx, actor.name, key.key, key.body_hash, [case_id])
             return views.view(tx, cases.get(tx, case_id))
 
-        view = await self.context.db.write(record)
+        view = await moved(self.context, record)
         self.nudge(case_id)
         return view
 
@@ -165,7 +167,7 @@ class Service:
                 reviews.decide(tx, review, "withdrawn", actor=actor.name, channel="api", body={})
             return views.view(tx, cases.get(tx, case_id))
 
-        view = await self.context.db.write(record)
+        view = await moved(self.context, record)
         self.nudge(case_id)
         return view
 
@@ -179,9 +181,21 @@ class Service:
             as_it_waits(tx, case_id)
             return views.view(tx, cases.get(tx, case_id))
 
-        view = await self.context.db.write(record)
+        view = await moved(self.context, record)
         self.nudge(case_id)
         return view
+
+
+async def moved(ctx: Context, work: Work[CaseView]) -> CaseView:
+    """Write what moves a case, and what it was traced under: the run that follows belongs to it."""
+    trace = tracing.carried()
+
+    def both(tx: Tx) -> CaseView:
+        view = work(tx)
+        traces.keep(tx, view.id, trace)
+        return view
+
+    return await ctx.db.write(both if trace else work)
 
 
 def _review(tx: Tx, case: Any, review_id: str | None) -> reviews.Review:

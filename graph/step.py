@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 from checkpoints import audit, cases
 from checkpoints.database import Tx
 from graph.context import Context
-from onboarding import faults
+from onboarding import faults, tracing
 
 P = ParamSpec("P")
 Update = dict[str, Any]
@@ -34,7 +34,8 @@ def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]
         started, context = time.perf_counter(), runtime.context
         CURRENT.set(name)
         try:
-            update = await node(*args, **kwargs)
+            with tracing.span(f"step {name}", step=name, case__id=state["case_id"]):
+                update = await node(*args, **kwargs)
         except Exception as error:
             context.observer.step(name, time.perf_counter() - started, type(error).__name__)
             raise

@@ -90,6 +90,7 @@ async def open_product(
     """
     faults.arm(settings.fault)
     async with AsyncExitStack() as stack:
+        await _trace(settings, stack)
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         if role == "all":
             stack.enter_context(own(settings.data_dir))
@@ -232,6 +233,17 @@ def configured(settings: Settings, endpoint: Endpoint | None) -> Model:
         limits=limits,
         gate=asyncio.Semaphore(settings.model_concurrency),
     )
+
+
+async def _trace(settings: Settings, stack: AsyncExitStack) -> None:
+    """Spans to the configured collector. Raises BadSettings when the extra ``tracing`` is not installed."""
+    if not settings.otel_endpoint:
+        return
+    try:
+        from tools.telemetry import sending  # imported here: it is an extra
+    except ImportError as error:
+        raise BadSettings("OTEL_EXPORTER_OTLP_ENDPOINT needs the extra `tracing` to be installed.") from error
+    await stack.enter_async_context(sending(settings.otel_endpoint, settings.tracing_share))
 
 
 async def _website(settings: Settings, stack: AsyncExitStack) -> Website | None:

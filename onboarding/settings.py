@@ -12,7 +12,11 @@ from onboarding.errors import OnboardingError
 from onboarding.model import Value
 
 PREFIX = "ONBOARD_"
-UNPREFIXED = {"openai_api_key": "OPENAI_API_KEY", "openai_base_url": "OPENAI_BASE_URL"}
+UNPREFIXED = {
+    "openai_api_key": "OPENAI_API_KEY",
+    "openai_base_url": "OPENAI_BASE_URL",
+    "otel_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
+}
 
 
 class BadSettings(OnboardingError):
@@ -22,7 +26,7 @@ class BadSettings(OnboardingError):
 
 
 class Settings(Value):
-    """All optional. The environment variable is the name in capitals behind ``ONBOARD_``, but for ``OPENAI_*``."""
+    """All optional. The environment variable is the name in capitals behind ``ONBOARD_``, but for UNPREFIXED."""
 
     data_dir: Path = Field(default=Path("var"), description="Folder of everything this process keeps.")
     database_url: str | None = Field(
@@ -75,6 +79,12 @@ class Settings(Value):
         default=60, gt=0, description="How long an unreachable SVC1 or SVC2 is asked again before a person is."
     )
     service_deadline_seconds: float = Field(default=60, gt=0, description="Deadline of one call to SVC1 or SVC2.")
+    otel_endpoint: str | None = Field(
+        default=None, description="Base URL of an OTLP/HTTP collector that gets spans; default: nothing is traced."
+    )
+    tracing_share: float = Field(
+        default=1.0, ge=0, le=1, description="Share of traces that is kept where the caller does not say."
+    )
     max_body_bytes: int = Field(default=5_000_000, gt=0, description="Largest request body.")
     max_attempts: int = Field(default=3, ge=1, description="Tries of one step before the case is set aside.")
     fault: str | None = Field(default=None, description="Test only: `point:n` kills the process there.")

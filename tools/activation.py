@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
+from onboarding import tracing
 from onboarding.errors import BadInput, ServiceRefused, ServiceUnavailable
 from onboarding.model import Value
 from tools.answers import Answer, reason, reference_of, status_of
@@ -159,6 +160,15 @@ class Activation:
 
     async def _send(self, method: str, path: str, budget: Budget, **request: Any) -> Answer:
         """One request. Raises :class:`Again` for whatever may be repeated; anything else is an answer."""
+        with tracing.span(
+            f"{method} {self.name}", kind="client", service=self.name, http__request__method=method
+        ) as span:
+            headers = {**request.pop("headers", {}), **tracing.headers()}
+            answer = await self._sent(method, path, budget, headers=headers, **request)
+            span.note(http__response__status_code=answer.status)
+            return answer
+
+    async def _sent(self, method: str, path: str, budget: Budget, **request: Any) -> Answer:
         try:
             async with asyncio.timeout(min(budget.left(), self.patience.attempt)):
                 async with self._http.stream(method, self._base + path, **request) as response:
