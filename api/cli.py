@@ -16,6 +16,7 @@ from api.evaluate import evaluate
 from api.serve import configure_logging
 from api.serve import serve as run_service
 from api.shell import Json, complain, err, out, present, service, settings_of, told
+from api.work import work as run_worker
 from graph import administration
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False, add_completion=False)
@@ -32,6 +33,9 @@ SUFFIXES: Final = {".json": "json", ".csv": "csv", ".txt": "text", ".eml": "text
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    replica: Annotated[
+        bool, typer.Option("--replica", help="One of several: runs no cases, `onboard work` does.")
+    ] = False,
 ) -> None:
     """Run the service: API, pages, engine, and the sandbox where no SVC1 or SVC2 is configured."""
     configure_logging()
@@ -43,7 +47,22 @@ def serve(
 
     with told():
         settings = settings_of()
-        asyncio.run(run_service(settings, host, port, ready))
+        asyncio.run(run_service(settings, host, port, ready, role="api" if replica else "all"))
+
+
+@app.command()
+def work(
+    host: Annotated[str, typer.Option(help="Address of the metrics.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the metrics; 0 takes a free one.")] = 0,
+) -> None:
+    """Run cases beside replicas of the service, over one PostgreSQL; serves only health and metrics."""
+    configure_logging()
+
+    def ready(url: str) -> None:
+        out.print(f"onboard works; metrics on {url}/metrics; stop with Ctrl-C")
+
+    with told():
+        asyncio.run(run_worker(settings_of(), host, port, ready))
 
 
 @app.command("sign-in")

@@ -17,7 +17,7 @@ from api.metrics import Metrics
 from checkpoints import access
 from checkpoints.database import Tx
 from graph import signing
-from graph.wiring import kept_secret, open_product, running
+from graph.wiring import Role, kept_secret, open_product, running
 from onboarding.settings import Settings
 
 ADMIN_TOKEN = "admin-token"  # noqa: S105 - the name of a file
@@ -46,7 +46,9 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(settings: Settings, host: str, port: int, ready: Callable[[str, str], None]) -> None:
+async def serve(
+    settings: Settings, host: str, port: int, ready: Callable[[str, str], None], role: Role = "all"
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
     ``ready`` is called with the URL, and a one-time link for the local admin, once requests are answered.
@@ -57,7 +59,7 @@ async def serve(settings: Settings, host: str, port: int, ready: Callable[[str, 
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": inner})
     metrics = Metrics()
-    async with open_product(settings, self_url=inner, observer=metrics) as product:
+    async with open_product(settings, self_url=inner, role=role, observer=metrics) as product:
         link = await product.context.db.write(lambda tx: _admin(tx, settings))
         config = uvicorn.Config(
             create_app(product, metrics), log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="off"
