@@ -110,9 +110,11 @@ def status_of(tx: Tx, case_id: str) -> str:
     return status
 
 
-def set_status(tx: Tx, case_id: str, status: Status, *, problem: str | None = None) -> None:
-    """Move the public status; a closed case keeps the time it closed."""
-    values: dict[str, Any] = {"status": status, "updated_at": tx.now, "problem": problem}
+def set_status(
+    tx: Tx, case_id: str, status: Status, *, problem: str | None = None, queued: Mapping[str, str] | None = None
+) -> None:
+    """Move the public status; a closed case keeps the time it closed. ``queued``: its place among what waits."""
+    values: dict[str, Any] = {"status": status, "updated_at": tx.now, "problem": problem} | dict(queued or {})
     if status in CLOSED:
         values["closed_at"] = tx.now
     tx.conn.execute(_SET, {"of_case": case_id, **values})
@@ -130,6 +132,7 @@ def record(tx: Tx, case_id: str, result: CaseRecord) -> str:
         "recommendation": result.recommendation.action,
         "risk_score": result.risk.score,
         "risk_level": result.risk.level,
+        "queue_rank": 100 - result.risk.score,
         "version": result.version,
         "updated_at": tx.now,
     }
@@ -193,9 +196,12 @@ def own(tx: Tx, case_id: str) -> None:
         raise Conflict("This case is a copy from another installation: it can be looked at, nothing can be done on it.")
 
 
+UNQUEUED: Final = {"queue_due": None, "queue_stage": None, "queue_review": None}
+
+
 def resume(tx: Tx, case_id: str) -> None:
     """Its wait is over: nobody is awaited any more, and a runner must look at it."""
-    tx.conn.execute(_SET, {"of_case": case_id, "status": "processing", "updated_at": tx.now})
+    tx.conn.execute(_SET, {"of_case": case_id, "status": "processing", "updated_at": tx.now, **UNQUEUED})
     ask(tx, case_id)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import insert, select
 from checkpoints import audit as trail
 from checkpoints import stage
 from checkpoints.casefile import CaseFile
+from checkpoints.cases import UNQUEUED
 from checkpoints.database import Tx
 from checkpoints.saver_rows import CHECKPOINT, Known, encode_checkpoint, place_of
 from checkpoints.saver_schema import ROW_BITS, state_rows, state_threads
@@ -35,7 +36,7 @@ def store(tx: Tx, file: CaseFile) -> None:
 def _row(file: CaseFile) -> dict[str, Any]:
     row = {name: value for name, value in file.case.items() if name != "seq"}
     where = f"bundle of {file.case['updated_at']}" + (", redacted" if file.redacted else "")
-    return row | {"work_asked": 0, "work_done": 0, "work_after": None, "attempts": 0, "copied_from": where}
+    return row | {"work_asked": 0, "work_done": 0, "work_after": None, "attempts": 0, "copied_from": where, **UNQUEUED}
 
 
 def _closed(row: dict[str, Any], open_: str) -> dict[str, Any]:

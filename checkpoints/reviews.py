@@ -17,6 +17,10 @@ from onboarding.errors import AlreadyDecided, CaseChanged, FourEyes, NotWaiting
 SUPERSEDING: Final = ("amended",)
 """Actions that ended a review because the case itself changed."""
 
+OF_PEOPLE: Final = ("review", "second_review", "activation")
+NEVER: Final = "9999-12-31T00:00:00.000Z"
+"""Where what is never due stands in the queue: last."""
+
 Review = Row[Any]
 """A row of ``reviews``: ``id, case_id, stage, round, version, status, shown_hash, opened_at, due_at``, …"""
 
@@ -74,8 +78,15 @@ def open_wait(
     tx.conn.execute(insert(reviews), row)
     data = {"review_id": id_, "stage": stage, "round": round_, "version": version, "shown_hash": row["shown_hash"]}
     trail.append(tx, case_id, "onboarding", "wait.opened", data | {"due_at": due_at})
-    cases.set_status(tx, case_id, STATUS_OF_STAGE[stage])
+    cases.set_status(tx, case_id, STATUS_OF_STAGE[stage], queued=_queued(stage, id_, due_at))
     return id_, True
+
+
+def _queued(stage: Stage, id_: str, due_at: str | None) -> dict[str, str]:
+    """The case's place in the queue, if it waits for a person."""
+    if stage not in OF_PEOPLE:
+        return {}
+    return {"queue_stage": stage, "queue_due": due_at or NEVER, "queue_review": id_}
 
 
 def _opened(tx: Tx, case_id: str, stage: Stage, version: int, attempt: int | None) -> Row[Any] | None:
@@ -279,7 +290,6 @@ def overdue(stage: Stage, tx: Tx) -> list[Row[Any]]:
 
 def oldest_waiting(tx: Tx) -> str | None:
     """When the review that has waited longest for a person was opened."""
-    people = ("review", "second_review", "activation")
-    query = select(func.min(reviews.c.opened_at)).where(reviews.c.status == "waiting", reviews.c.stage.in_(people))
+    query = select(func.min(reviews.c.opened_at)).where(reviews.c.status == "waiting", reviews.c.stage.in_(OF_PEOPLE))
     opened: str | None = tx.conn.execute(query).scalar_one_or_none()
     return opened

@@ -53,6 +53,12 @@ cases = Table(
     Column("copied_from", String),
     Column("erased_at", String),
     Column("pruned_at", String),
+    # While a person is awaited: when they are late, at which stage, and in which review. Copied here from the review, so
+    # that the queue is one table with its own order however many cases wait. ``queue_rank`` sorts by risk: 100 - score.
+    Column("queue_due", String),
+    Column("queue_stage", String),
+    Column("queue_review", String),
+    Column("queue_rank", Integer, nullable=False, server_default="100"),
     # After a restore: what a service may know of the case and we do not is asked before anything is repeated.
     Column("ask_first", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,
@@ -66,6 +72,18 @@ Index(
     sqlite_where=text("work_asked > work_done"),
     postgresql_where=text("work_asked > work_done"),
 )
+
+_QUEUED = text("queue_due IS NOT NULL")
+for _name, _by in {
+    "queue_by_due": (cases.c.queue_due, cases.c.id),
+    "queue_by_risk": (cases.c.queue_rank, cases.c.queue_due, cases.c.id),
+    "queue_by_age": (cases.c.seq,),
+    "queue_of_person": (cases.c.assignee, cases.c.queue_due, cases.c.id),
+    "queue_of_country": (cases.c.country, cases.c.queue_due, cases.c.id),
+    "queue_of_level": (cases.c.risk_level, cases.c.queue_due, cases.c.id),
+    "queue_of_stage": (cases.c.queue_stage, cases.c.queue_due, cases.c.id),
+}.items():
+    Index(_name, *_by, sqlite_where=_QUEUED, postgresql_where=_QUEUED)
 
 submissions = Table(
     "submissions",
@@ -188,6 +206,7 @@ tokens = Table(
     Column("created_at", String, nullable=False),
     Column("expires_at", String),
     Column("revoked_at", String),
+    Column("email", String),  # the same address on several tokens says that one human holds them
 )
 
 sign_in_links = Table(
@@ -229,6 +248,30 @@ traces = Table(
     Column("latest", String, nullable=False),
 )
 """What a case's triggers were traced under, as W3C ``traceparent``; empty while tracing is off."""
+
+desk_views = Table(
+    "desk_views",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("query", String, nullable=False),
+    Column("at", String, nullable=False),
+)
+"""How somebody wants to see the queue: order and filters as a query string, no words that were searched for."""
+
+clearances = Table(
+    "clearances",
+    metadata,
+    Column("subject_key", String, primary_key=True),
+    Column("entry_id", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("case_id", String, ForeignKey("cases.id"), nullable=False),
+    Column("action", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", String, nullable=False),
+)
+"""What people said of a screening hit: not the same person, because …, or that they take it back; the newest counts."""
+Index("clearances_by_case", clearances.c.case_id)
 
 match_keys = Table(
     "match_keys",
