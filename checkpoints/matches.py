@@ -47,6 +47,20 @@ def earlier_matches(tx: Tx, case_id: str, keys: Iterable[str], limit: int = 200)
     return sorted(tx.conn.execute(query), key=lambda row: row.known)
 
 
+def alike(tx: Tx, case_id: str, keys: Iterable[str], limit: int) -> list[Any]:
+    """Rows of other cases, earlier or later, that share any of these look-up keys; those that share most come first."""
+    found = (
+        select(match_keys.c.case_id, func.count().label("shared"))
+        .where(match_keys.c.key_hash.in_(list(dict.fromkeys(keys))), match_keys.c.case_id != case_id)
+        .group_by(match_keys.c.case_id)
+        .order_by(func.count().desc(), match_keys.c.case_id)
+        .limit(limit)
+        .subquery()
+    )
+    query = select(cases).join(found, found.c.case_id == cases.c.id).order_by(found.c.shared.desc(), cases.c.seq)
+    return list(tx.conn.execute(query))
+
+
 def search(text: str, terms: list[str]) -> ColumnElement[bool]:
     """Cases whose id or reference is ``text``, or that carry every one of the (hashed) ``terms``.
 

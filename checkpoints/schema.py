@@ -53,8 +53,8 @@ cases = Table(
     Column("copied_from", String),
     Column("erased_at", String),
     Column("pruned_at", String),
-    # While a person is awaited: when they are late, at which stage, and in which review. Copied here from the review, so
-    # that the queue is one table with its own order however many cases wait. ``queue_rank`` sorts by risk: 100 - score.
+    # While a person is awaited: when they are late, at which stage, in which review. Copied here from the review, so
+    # that the queue is one table in its own order however many wait. ``queue_rank`` sorts by risk: 100 - score.
     Column("queue_due", String),
     Column("queue_stage", String),
     Column("queue_review", String),

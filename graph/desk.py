@@ -6,13 +6,17 @@ from typing import Any, Final, NamedTuple
 from checkpoints import audit, cases, desk, matches, reviews, sessions, views
 from checkpoints.casefile import ERASED
 from checkpoints.database import Tx
+from graph import screened
 from graph.service import SENIOR, Actor, Service
 from onboarding.case import CLOSED, CaseRecord, CaseView
 from onboarding.errors import CaseNotFound, Conflict
 from onboarding.letters.changes import changes
+from onboarding.matching import in_common, match_keys
 from onboarding.submission import Part
 
 MOST_RELATED: Final = 10
+MOST_ALIKE: Final = 20
+"""Cases that share a look-up key are looked at one by one: no more than these."""
 
 
 class Queued(NamedTuple):
@@ -34,12 +38,13 @@ class Version(NamedTuple):
 
 
 class Related(NamedTuple):
-    """An earlier case that a finding names."""
+    """Another case: one that a finding names, or that shares something. ``shared``: paths that say the same of both."""
 
     case_id: str
     name: str | None
     status: str | None
     codes: list[str]
+    shared: list[str]
 
 
 class Opened(NamedTuple):
@@ -51,6 +56,9 @@ class Opened(NamedTuple):
     parts: list[Part]
     versions: list[Version]
     related: list[Related]
+    hits: list[screened.Hit]
+    waiting: str | None
+    """The stage of whatever the case waits for, a person or not."""
     events: list[dict[str, Any]]
     draft: dict[str, Any] | None
     first_approver: str | None
@@ -98,7 +106,9 @@ async def open_case(service: Service, actor: Actor, case_id: str) -> Opened:
             assignee=row.assignee,
             parts=parts,
             versions=_versions(tx, case_id) if not row.erased_at else [],
-            related=_related(tx, view),
+            related=_related(tx, service, row, record, view),
+            hits=screened.hits(tx, service.context.lookup, record, service.context.policy) if record else [],
+            waiting=wait.stage if (wait := reviews.waiting(tx, case_id)) else None,
             events=audit.trail(tx, case_id),
             draft=sessions.draft(tx, actor.name, case_id),
             first_approver=next((made.actor for made in reversed(view.decisions) if made.action == "approve"), None),
@@ -123,21 +133,34 @@ def _versions(tx: Tx, case_id: str) -> list[Version]:
     return found[::-1]
 
 
-def _related(tx: Tx, view: CaseView) -> list[Related]:
+def _related(tx: Tx, service: Service, row: Any, record: CaseRecord | None, view: CaseView) -> list[Related]:
+    """What findings name first, then what shares something beside, earlier or later."""
     codes: dict[str, list[str]] = {}
     for finding in view.findings:
         for evidence in finding.evidence:
             if evidence.source.startswith("case:"):
                 codes.setdefault(evidence.source.removeprefix("case:"), []).append(finding.code)
+    named = {id_: _case(tx, id_) for id_ in list(codes)[:MOST_RELATED]}
+    keys = service.context.lookup.keys(match_keys(record.application)) if record and not row.erased_at else []
+    others = {one.id: one for one in matches.alike(tx, row.id, keys, MOST_ALIKE)} if keys else {}
     found = []
-    for id_, why in list(codes.items())[:MOST_RELATED]:
-        try:
-            row = cases.get(tx, id_)
-        except CaseNotFound:
-            found.append(Related(id_, None, None, why))
-        else:
-            found.append(Related(id_, desk.headline(tx, row)["legal_name"], row.status, why))
-    return found
+    for id_, other in {**named, **{id_: one for id_, one in others.items() if id_ not in named}}.items():
+        theirs = cases.record_of(tx, other) if other is not None else None
+        shared = in_common(record.application, theirs.application) if record and theirs else []
+        if shared or id_ in codes:
+            name, status = (
+                (theirs.application.legal_name if theirs else None),
+                (other.status if other is not None else None),
+            )
+            found.append(Related(id_, name, status, codes.get(id_, []), shared))
+    return found[:MOST_RELATED]
+
+
+def _case(tx: Tx, case_id: str) -> Any | None:
+    try:
+        return cases.get(tx, case_id)
+    except CaseNotFound:
+        return None
 
 
 async def claim(service: Service, actor: Actor, case_id: str) -> None:

@@ -117,6 +117,27 @@ def _duplicate(app: Application, prior: Application, name_pct: float, person_pct
     return None
 
 
+def in_common(app: Application, other: Application) -> list[str]:
+    """Paths of ``app`` that say the same of both merchants, for a person who compares them; empty for strangers."""
+    mine, theirs = numbers(app), numbers(other)
+    pairs = {
+        **{field: mine.get(field) == theirs.get(field) and field in mine for field in NUMBER_FIELDS},
+        "bank": _shares_account(app, other),
+        "contact.phone": _equal(app.contact.phone, other.contact.phone),
+        "contact.email": _equal(app.contact.email, other.contact.email),
+        "website": _equal(_site(app.website), _site(other.website)),
+        "address": _equal(_postcode(app), _postcode(other))
+        and _equal(fold(app.address.line1 or ""), fold(other.address.line1 or "")),
+        "legal_name": name_similarity(app.legal_name, other.legal_name) >= LEAST_NAME_PCT,
+    }
+    people = [
+        f"persons[{index}].name"
+        for index, person in enumerate(app.persons)
+        if any(_same_person(person.name, person.dob, one.name, one.dob, 95.0) for one in other.persons)
+    ]
+    return [path for path, equal in pairs.items() if equal] + people
+
+
 def name_similarity(one: str | None, other: str | None) -> float:
     """How alike two legal names are, 0 to 100, after folding and dropping the legal form."""
     if not one or not other:

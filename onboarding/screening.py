@@ -14,6 +14,7 @@ from pydantic import Field
 from onboarding.assessment import ScreeningHit
 from onboarding.model import Value
 from onboarding.name_index import NameIndex
+from onboarding.names import company_key, person_key
 from onboarding.policy import ScreeningPolicy
 from onboarding.watchlist_file import Entry, read_entries
 
@@ -35,6 +36,15 @@ class Subject(Value):
     birth_date: str | None = None
     country: str | None = None
     identifiers: list[str] = Field(default_factory=list)
+
+
+def identity(subject: Subject) -> str:
+    """What makes the subject of one application that of another: kind, folded name, and birth date, or else country.
+
+    Somebody without a birth date may be a stranger of the same name: whoever is shown a memory is told so.
+    """
+    name = person_key(subject.name) if subject.kind == "person" else company_key(subject.name)
+    return "\x00".join((subject.kind, name, subject.birth_date or f"in {subject.country or '?'}"))
 
 
 class Watchlist(ABC):

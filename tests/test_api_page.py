@@ -1,12 +1,14 @@
 """The confirmation page in a real browser: phone width, light and dark, without JavaScript, by keyboard."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
 PHONE = {"width": 360, "height": 740}
@@ -102,12 +104,10 @@ def test_a_scanner_that_runs_scripts_and_waits_decides_nothing_but_a_key_press_d
     page.get_by_label("Comment").fill("Checked on my phone")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_load_state()
-    assert page.get_by_role("heading").inner_text().startswith("Recorded")
+    expect(page.get_by_role("heading", name=re.compile("^Recorded"))).to_be_visible()
     assert own.rest(case["id"])["decisions"][0]["comment"] == "Checked on my phone"
-    page.go_back()
-    page.wait_for_load_state()  # the page was not to be kept: it is asked for anew
-    assert "standing decision" in page.inner_text("main")
+    page.go_back()  # the page was not to be kept: it is asked for anew
+    expect(page.locator("main")).to_contain_text("standing decision")
     assert page.get_by_role("button").count() == 0
     assert len(own.get(case["id"])["decisions"]) == 1
     page.close()
@@ -122,7 +122,7 @@ def test_the_page_works_without_javascript(chromium, risky):
     assert page.get_by_role("checkbox", checked=True).count() == 0
     page.get_by_role("checkbox").first.check()
     page.get_by_role("button").click()
-    page.wait_for_load_state()
+    expect(page.get_by_role("heading", name=re.compile("^Recorded"))).to_be_visible()
     assert own.rest(case["id"])["status"] == "rejected"
     assert len(own.get(case["id"])["decisions"][0]["reason_codes"]) == 1
     context.close()

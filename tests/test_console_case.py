@@ -1,6 +1,7 @@
 """The case page and its form: everything beside its source, one decision, and nothing typed is ever lost."""
 
 import html
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -284,3 +285,71 @@ def test_what_came_in_can_be_saved_and_is_never_a_page(house, people):
     assert "<b>Bold</b> Ltd" in saved.text
     assert people("ann").get(at(case, "/parts/7")).status_code == 404
     assert people("ann").get(at(case, "/parts/x")).status_code == 422
+
+
+def test_a_screening_hit_is_explained_and_what_was_said_of_it_is_remembered(open_product_house, tmp_path):
+    entry = {"id": "W-1", "schema": "Person", "properties": {"name": ["Viktor Ashgrove"], "topics": ["sanction"]}}
+    entry["properties"] |= {"birthDate": ["1971-05-06"], "country": ["ru"]}
+    path = tmp_path / "list.jsonl"
+    path.write_text(json.dumps(entry))
+    with open_product_house(watchlist=path) as own:
+
+        def apply(dob: str) -> dict[str, Any]:
+            body = own.application()
+            body["persons"][0] |= {"name": "Viktor Ashgrove", "dob": dob}
+            return own.case(body)
+
+        first, ann, max_ = apply("1961-06-11"), Browser(own).sign_in("ann"), Browser(own).sign_in("rob")
+        page = shown(ann.get(at(first)).text)
+        assert re.search(r"names agree\s*1\.00\s*birth year differs\s*-0\.40\s*country differs\s*-0\.1", page)
+        sent = {"csrf": ann.form(at(first))["csrf"], "subject": "persons[0].name", "entry_id": "W-1", "said": "cleared"}
+        assert ann.post(at(first, "/screening"), sent | {"reason": " "}).status_code == 422
+        assert ann.post(at(first, "/screening"), sent | {"reason": "x", "entry_id": "W-2"}).status_code == 409
+        reason = "Passport seen, <b>other</b> face"
+        for _ in range(2):
+            assert ann.post(at(first, "/screening"), sent | {"reason": reason}).status_code == 303
+        second, stranger = apply("1961-06-11"), apply("1962-06-11")
+        for case in (first, second):
+            page = rob_page = max_.get(at(case)).text
+            assert "Passport seen, &lt;b&gt;other&lt;/b&gt; face" in page
+            assert "said not to be the same" in page
+        assert "the same name and birth date" in rob_page
+        assert "Passport seen" not in max_.get(at(stranger)).text, "another birth date is another person"
+        codes = [[item["code"] for item in case["findings"]] for case in (first, second)]
+        assert "SCREENING_HIT_DISCOUNTED" in codes[1], "a clearance removes no finding"
+        assert first["recommendation"] == own.get(first["id"])["recommendation"]
+        told = [
+            (e["actor"], e["type"], e["data"]) for e in own.events(first["id"]) if e["type"].startswith("screening")
+        ]
+        assert [(actor, kind, data["entry_id"]) for actor, kind, data in told] == [("ann", "screening.cleared", "W-1")]
+        assert "Passport" not in json.dumps(told), "no words of anybody's in the trail"
+        back = sent | {
+            "said": "withdrawn",
+            "reason": "I looked at the wrong file",
+            "csrf": max_.form(at(second))["csrf"],
+        }
+        assert max_.post(at(second, "/screening"), back).status_code == 303
+        page = ann.get(at(first)).text
+        assert "said not to be the same" not in page
+        assert "I looked at the wrong file" in page
+        gone = Browser(own).post(at(first, "/screening"), sent | {"reason": "typed in vain"})
+        assert gone.status_code == 401
+        assert "typed in vain" in gone.text
+        assert f'name="to" value="{at(first)}"' in gone.text
+        assert own.decide("ann", first, "reject").status_code == 200
+        own.rest(first["id"])
+        assert own.root.post(f"/v1/cases/{first['id']}/erase").status_code == 200
+        assert "Passport seen" not in ann.get(at(second)).text, "what was said on an erased case goes with it"
+
+
+def test_the_page_draws_the_owners_and_where_the_case_stands_and_names_related_merchants(house, people):
+    body = house.application()
+    case, twin = house.case(body), house.case(body)
+    page = people("ann").get(at(case)).text
+    assert page.count("<svg") == 2
+    assert "100 % in all" in page
+    assert "The case waits at: <strong>review</strong>." in page
+    assert "the case is here" in page
+    related = page[page.index("h-related") :][:2_000]
+    assert f'/console/cases/{twin["id"]}"' in related, "a later case too"
+    assert "both have the same registration number, payout account," in shown(related)

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from api.auth import Served
-from api.console import forms
+from api.console import drawing, forms
 from api.console.page import (
     ConsoleRoute,
     Desk,
@@ -29,18 +29,24 @@ from api.console.source import passages, sources
 from api.console.story import told
 from api.problems import status_of
 from graph import desk as verbs
-from graph import signing
+from graph import screened, signing
+from graph.picture import picture
 from graph.service import SENIOR
 from onboarding.case import CLOSED, ReviewView
 from onboarding.catalogue import CATALOGUE, SEVERITIES
-from onboarding.checks.screening import why
 from onboarding.decision import worst
 from onboarding.errors import AlreadyDecided, OnboardingError
+from onboarding.ownership_chart import ownership_chart
 
 router = APIRouter(route_class=ConsoleRoute)
 REST: Final = 3.0
 """Seconds to wait after a decision for the case to rest, so that the next page shows what came of it."""
-DONE: Final = {"decision": "Your decision is recorded.", "release": "The case is out of quarantine."}
+DONE: Final = {
+    "decision": "Your decision is recorded.",
+    "release": "The case is out of quarantine.",
+    "cleared": "It is remembered. No finding goes away by it.",
+    "withdrawn": "It is taken back.",
+}
 
 
 @router.get("/cases/{case_id}")
@@ -65,6 +71,8 @@ async def _page(
 ) -> Response:
     opened = await verbs.open_case(product.service, desk.actor, case_id)
     view = opened.view
+    chart = ownership_chart(view.application)
+    flow = picture(product.runner.graph, view, opened.waiting, opened.events)
     wanted = passages(view)
     found = sources(opened.parts, wanted)
     typed = kept or opened.draft
@@ -82,7 +90,11 @@ async def _page(
         number_of=lambda finding: numbered[id(finding)],
         catalogue=CATALOGUE,
         sources=found,
-        why=why,
+        chart=chart,
+        chart_drawing=drawing.of_ownership(chart) if chart else None,
+        flow=flow,
+        flow_drawing=drawing.of_flow(flow),
+        step_words=drawing.step_words,
         told=told,
         form=forms.refilled(typed) if typed else forms.prepared(view),
         drafted=opened.draft is not None,
@@ -154,6 +166,16 @@ def _said(error: OnboardingError) -> str:
     if standing:
         return f"{standing['actor']} decided this review already: {standing['action']}. Nothing of yours was recorded."
     return f"{error.detail} Nothing was decided."
+
+
+@router.post("/cases/{case_id}/screening")
+async def screening(case_id: str, product: Served, desk: Seated, form: Posted) -> Response:
+    """Say of a hit that it is not the same person, or take that back."""
+    allow(desk, "decide")
+    said = {name: str(form.get(name, "")) for name in ("subject", "entry_id", "reason")}
+    cleared = form.get("said") == "cleared"
+    await screened.say(product.service, desk.actor, case_id, cleared=cleared, **said)
+    return RedirectResponse(f"/console/cases/{case_id}?done={'cleared' if cleared else 'withdrawn'}#h-screening", 303)
 
 
 @router.post("/cases/{case_id}/release")

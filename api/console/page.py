@@ -129,9 +129,16 @@ async def seated(request: Request, product: Served) -> Desk:
     seat = await signing.seat(product.context, token)
     if seat is None or seat.actor is None:
         words = "Your session has ended. Sign in again to go on." if seat is not None else None
-        raise SignedOut(signing.inside(request.url.path), words)
+        reason = str((await read_form(request)).get("reason", "")) if request.method == "POST" else None
+        raise SignedOut(signing.inside(_page_of(request)), words, reason)
     request.state.desk = Desk(seat.actor, csrf_of(product, token))
     return request.state.desk  # type: ignore[no-any-return]
+
+
+def _page_of(request: Request) -> str:
+    """The page that was asked for, or that a form stood on: what is posted has no page of its own."""
+    path = request.url.path
+    return path if request.method == "GET" else path.rpartition("/")[0]
 
 
 async def posted(request: Request, product: Served) -> FormData:

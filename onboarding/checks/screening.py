@@ -94,6 +94,22 @@ def why(hit: ScreeningHit) -> str:
     return ", ".join([*parts, *(["identifier equal"] if hit.features["identifier"] else [])])
 
 
+def explained(hit: ScreeningHit, birth_year_penalty: float) -> list[tuple[str, float]]:
+    """The score part by part: what each adds or takes, in words; the parts add up to the score.
+
+    ``birth_year_penalty`` is that of the policy by which the hit was scored.
+    """
+    parts = [("names agree", hit.name_score)]
+    left = round(hit.score - hit.name_score, 4)
+    if hit.features["birth_date"] == "year_differs" and left:
+        taken = max(left, -birth_year_penalty) if hit.features["country"] == "differs" else left
+        parts.append(("birth year differs", taken))
+        left = round(left - taken, 4)
+    if left:
+        parts.append(("country differs", left))
+    return parts
+
+
 def _evidence(hit: ScreeningHit) -> Evidence:
     detail = f"{hit.subject}: name {hit.name_score:.2f}, score {hit.score:.2f}, {why(hit)} ({hit.algorithm})"
     return Evidence(source=f"watchlist@{hit.list_version}", where=hit.entry_id, quote=hit.entry_name, detail=detail)
