@@ -140,6 +140,13 @@ class House:
             time.sleep(0.02)
         raise AssertionError(f"case {case_id} is still {found['status']}: {found['problem']}")
 
+    def idle(self, case_id: str) -> None:
+        """Return once the engine has written its last for the case."""
+        ends = time.monotonic() + 20
+        while self.rows("SELECT 1 FROM cases WHERE id = ? AND work_asked > work_done", case_id):
+            assert time.monotonic() < ends, f"work is still due on case {case_id}"
+            time.sleep(0.02)
+
     def decide(self, who: str, case: dict[str, Any] | str, action: str, **more: Any) -> httpx.Response:
         id_ = case if isinstance(case, str) else case["id"]
         answer: httpx.Response = getattr(self, who).post(f"/v1/cases/{id_}/decision", json={"action": action, **more})
