@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from checkpoints.database import Tx, stamp
 from checkpoints.schema import links, tokens
 
 MAX_TOKEN: Final = 200
+SENIOR: Final = ("senior_reviewer", "admin")
+"""Roles that may give a second approval."""
 
 
 def hashed(token: str) -> str:
@@ -58,6 +61,14 @@ def standing(tx: Tx, name: str, *, listed: bool) -> set[str]:
         return roles
     ever = tx.conn.execute(select(tokens.c.name).where(func.lower(tokens.c.name) == name.lower()).limit(1)).first()
     return {"senior_reviewer"} if listed and ever is None else set()
+
+
+def seniors(tx: Tx, listed: Sequence[str]) -> list[str]:
+    """Everybody who may give a second approval now, by name: holders of such tokens, and addresses trusted as such."""
+    live = (tokens.c.revoked_at.is_(None), or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > tx.now))
+    query = select(tokens.c.name).where(tokens.c.role.in_(SENIOR), *live).order_by(tokens.c.name)
+    names = [*tx.conn.scalars(query), *(name for name in listed if standing(tx, name, listed=True) & set(SENIOR))]
+    return list({name.lower(): name for name in reversed(names)}.values())[::-1]
 
 
 def named(tx: Tx, name: str) -> str | None:

@@ -94,6 +94,13 @@ def submission(tx: Tx, case_id: str, version: int) -> Submission:
     return Submission.from_json(tx.codec.load(row.body, f"submission:{case_id}:{version}"))
 
 
+def received_at(tx: Tx, case_id: str, version: int) -> str | None:
+    """When this application version came in."""
+    at = select(submissions.c.received_at).where(submissions.c.case_id == case_id, submissions.c.version == version)
+    found: str | None = tx.conn.execute(at).scalar_one_or_none()
+    return found
+
+
 def get(tx: Tx, case_id: str) -> Any:
     """The case's row. Raises CaseNotFound."""
     row = tx.conn.execute(_CASE, {"of_case": case_id}).first()

@@ -1,12 +1,13 @@
 """Waits and what ended them: one decision per review, the first writer wins, and whoever comes later is told."""
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, exists, func, insert, literal, or_, select, update
 
 from checkpoints import audit as trail
-from checkpoints import cases
-from checkpoints.database import Tx
+from checkpoints import cases, chases
+from checkpoints.database import Tx, stamp
 from checkpoints.documents import digest
 from checkpoints.schema import cases as case_rows
 from checkpoints.schema import decisions, links, reviews
@@ -49,6 +50,7 @@ def open_wait(
     shown: dict[str, Any],
     second_required: bool = False,
     due_at: str | None = None,
+    chase_at: str | None = None,
     attempt: int | None = None,
 ) -> tuple[str, bool]:
     """Open what the case now waits for and set its status; returns ``(review id, whether it is new)``.
@@ -76,6 +78,8 @@ def open_wait(
         "due_at": due_at,
     }
     tx.conn.execute(insert(reviews), row)
+    if chase_at is not None:
+        chases.plan(tx, id_, stage, chase_at)
     data = {"review_id": id_, "stage": stage, "round": round_, "version": version, "shown_hash": row["shown_hash"]}
     trail.append(tx, case_id, "onboarding", "wait.opened", data | {"due_at": due_at})
     cases.set_status(tx, case_id, STATUS_OF_STAGE[stage], queued=_queued(stage, id_, due_at))
@@ -280,12 +284,16 @@ def parked(tx: Tx) -> list[tuple[str, str, str]]:
     return [(row.case_id, row.stage, row.id) for row in tx.conn.execute(query)]
 
 
-def overdue(stage: Stage, tx: Tx) -> list[Row[Any]]:
-    """Waits of a stage whose due time has come."""
-    over = reviews.c.due_at <= tx.now
+def overdue(stage: Stage, tx: Tx, *, late: timedelta = timedelta(), only: str | None = None) -> list[Row[Any]]:
+    """Waits of a stage whose due time came ``late`` ago, of cases that are not set aside; ``only`` looks at one."""
+    over = reviews.c.due_at <= stamp(datetime.fromisoformat(tx.now) - late)
     if stage == "service":  # a short wait that seems to begin only later was opened before the clock was set back
         over = or_(over, reviews.c.opened_at > tx.now)
-    return list(tx.conn.execute(select(reviews).where(reviews.c.status == "waiting", reviews.c.stage == stage, over)))
+    query = select(reviews).join(case_rows, case_rows.c.id == reviews.c.case_id)
+    query = query.where(reviews.c.status == "waiting", reviews.c.stage == stage, over)
+    if only is not None:
+        query = query.where(reviews.c.id == only)
+    return list(tx.conn.execute(query.where(case_rows.c.status != "quarantined")))
 
 
 def oldest_waiting(tx: Tx) -> str | None:

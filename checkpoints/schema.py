@@ -131,6 +131,17 @@ Index(
 )
 Index("reviews_due", reviews.c.status, reviews.c.due_at)
 
+chases = Table(
+    "chases",
+    metadata,
+    Column("review_id", String, ForeignKey("reviews.id"), primary_key=True),
+    Column("stage", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("done", String, nullable=False),
+)
+"""When a wait is to be looked at next, and which reminders it had: one row while there is any more to come."""
+Index("chases_due", chases.c.at)
+
 decisions = Table(
     "decisions",
     metadata,

@@ -100,7 +100,7 @@ def pause(tx: Tx, ctx: Context, case_id: str, version: int, round_: int) -> str:
     """Open a wait that the clock ends; each pause is twice as long as the one before, none outlasts the patience."""
     before = reviews.next_round(tx, case_id, "service") - 1
     left = max(SHORTEST_PAUSE, patience(ctx, effects.of_case(tx, case_id), version, round_))
-    until = stamp(ctx.clock() + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(before, 10), left))
+    until = stamp(datetime.fromisoformat(tx.now) + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(before, 10), left))
     review_id, _ = reviews.open_wait(tx, case_id, "service", version=version, shown={"until": until}, due_at=until)
     return review_id
 

@@ -14,6 +14,7 @@ from onboarding.letters.activation_problem import Outcome, activation_problem
 from onboarding.letters.approval_request import approval_request
 from onboarding.letters.case_quarantined import case_quarantined
 from onboarding.letters.changes import changes
+from onboarding.letters.closed_unanswered import closed_unanswered
 from onboarding.letters.information_request import information_request
 from onboarding.letters.letter import Letter
 from onboarding.letters.rejection import rejection
@@ -33,7 +34,8 @@ def _queue(
     outbox.queue(tx, case_id, kind, round_, recipient, letter.to_json(), review_id=review_id)
 
 
-def _console(ctx: Context, case_id: str) -> str:
+def console(ctx: Context, case_id: str) -> str:
+    """Where the case stands at the desk."""
     return f"{ctx.settings.public_url.rstrip('/')}/console/cases/{case_id}"
 
 
@@ -59,7 +61,7 @@ def ask_reviewers(
         due_at=datetime.fromisoformat(review.due_at or review.opened_at),
         approve_url=link + marker("approve", review_id),
         reject_url=link + marker("reject", review_id),
-        console_url=_console(ctx, case_id),
+        console_url=console(ctx, case_id),
         changed=_changed(tx, case_id, review_id, record),
         approved_before_by=besides,
     )
@@ -119,7 +121,7 @@ def report_activation(tx: Tx, ctx: Context, case_id: str, review_id: str, outcom
             for item in outcomes
         ],
         due_at=datetime.fromisoformat(review.due_at or review.opened_at),
-        console_url=_console(ctx, case_id),
+        console_url=console(ctx, case_id),
     )
     for address in ctx.settings.reviewer_addresses:
         _queue(tx, case_id, "activation_problem", review.round, address, letter, review_id)
@@ -143,6 +145,17 @@ def decline(tx: Tx, ctx: Context, case_id: str, review_id: str) -> None:
     _queue(tx, case_id, "rejection", 1, record.application.contact.email, letter)
 
 
+def report_closing(tx: Tx, ctx: Context, case_id: str, review_id: str) -> None:
+    """Tell the merchant that the application expired, and what was still asked for."""
+    review, record = reviews.find(tx, review_id), cases.record_of(tx, cases.get(tx, case_id))
+    if record is None or review is None or not record.application.contact.email:
+        return
+    asked = reviews.shown(tx, review)["request"] if review.stage == "information" else []
+    paths = [item["path"] for item in asked]
+    letter = closed_unanswered(case_id=case_id, legal_name=record.application.legal_name, asked=paths)
+    _queue(tx, case_id, "closed_unanswered", 1, record.application.contact.email, letter)
+
+
 def report_quarantine(tx: Tx, ctx: Context, case_id: str, problem: str, attempts: int) -> None:
     """Tell the operators that a case was set aside."""
     letter = case_quarantined(
@@ -151,7 +164,7 @@ def report_quarantine(tx: Tx, ctx: Context, case_id: str, problem: str, attempts
         attempts=attempts,
         error_code=problem,
         at=datetime.fromisoformat(tx.now),
-        console_url=_console(ctx, case_id),
+        console_url=console(ctx, case_id),
     )
     round_ = cases.get(tx, case_id).work_asked
     for address in ctx.settings.reviewer_addresses:

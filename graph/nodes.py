@@ -11,8 +11,9 @@ from langgraph.types import interrupt
 
 from agents import postprocessing, preprocessing, validation
 from checkpoints import cases, effects, reviews
-from checkpoints.database import Tx, stamp
+from checkpoints.database import Tx
 from graph import activation, basis, correspondence, modelling
+from graph.chasing import terms
 from graph.context import Context
 from graph.inquiries import inquiries
 from graph.state import Activating, Checked, Judged, Read, Resolved, Settled, Started, Waiting
@@ -80,9 +81,10 @@ async def present(state: Judged, runtime: Runtime[Context]) -> Update:
     second = second_required(record, touched)
 
     def open_review(tx: Tx) -> str:
-        due = _due(ctx, hours=ctx.settings.review_hours)
+        due = terms(tx, ctx, "review", timedelta(hours=ctx.settings.review_hours))._asdict()
+        shown = record.to_json()
         review_id, new = reviews.open_wait(
-            tx, case_id, "review", version=record.version, shown=record.to_json(), second_required=second, due_at=due
+            tx, case_id, "review", version=record.version, shown=shown, second_required=second, **due
         )
         if new:
             cases.record(tx, case_id, record)
@@ -115,10 +117,6 @@ async def _record(state: Judged, ctx: Context) -> CaseRecord:
     )
 
 
-def _due(ctx: Context, *, hours: float) -> str:
-    return stamp(ctx.clock() + timedelta(hours=hours))
-
-
 async def review(state: Waiting) -> Update:
     """Wait for a reviewer."""
     return _resumed(interrupt(state["wait"]))
@@ -140,9 +138,10 @@ async def present_second(state: Waiting, runtime: Runtime[Context]) -> Update:
         decided = reviews.decision_on(tx, state["wait"]["review_id"])
         if first is None or decided is None:
             raise GateRefused()
-        shown, due = reviews.shown(tx, first), _due(ctx, hours=ctx.settings.review_hours)
+        shown = reviews.shown(tx, first)
+        due = terms(tx, ctx, "second_review", timedelta(hours=ctx.settings.review_hours))._asdict()
         review_id, new = reviews.open_wait(
-            tx, case_id, "second_review", version=first.version, shown=shown, second_required=True, due_at=due
+            tx, case_id, "second_review", version=first.version, shown=shown, second_required=True, **due
         )
         if new:
             record = CaseRecord.from_json(shown)
@@ -166,12 +165,12 @@ async def request_information(state: Resolved, runtime: Runtime[Context]) -> Upd
 
     def ask(tx: Tx) -> str:
         items = correspondence.requested(tx, case_id, state["resolution"]["review_id"])
-        due = _due(ctx, hours=24 * ctx.settings.information_days)
+        due = terms(tx, ctx, "information", timedelta(days=ctx.settings.information_days))
         review_id, new = reviews.open_wait(
-            tx, case_id, "information", version=state["version"], shown={"request": items}, due_at=due
+            tx, case_id, "information", version=state["version"], shown={"request": items}, **due._asdict()
         )
         if new:
-            correspondence.ask_merchant(tx, ctx, case_id, items, due, review_id)
+            correspondence.ask_merchant(tx, ctx, case_id, items, due.due_at, review_id)
             reviews.end_if_withdrawn(tx, case_id, review_id)
         return review_id
 
@@ -241,9 +240,9 @@ async def escalate(state: Settled, runtime: Runtime[Context]) -> Update:
     def open_review(tx: Tx) -> str:
         outcomes = [activation.public(row) for row in effects.of_case(tx, case_id)]
         shown = {"version": version, "effects": outcomes}
-        due = _due(ctx, hours=ctx.settings.review_hours)
+        due = terms(tx, ctx, "activation", timedelta(hours=ctx.settings.review_hours))._asdict()
         review_id, new = reviews.open_wait(
-            tx, case_id, "activation", version=version, shown=shown, due_at=due, attempt=state.get("attempt", 1)
+            tx, case_id, "activation", version=version, shown=shown, attempt=state.get("attempt", 1), **due
         )
         if new:
             correspondence.report_activation(tx, ctx, case_id, review_id, outcomes)
@@ -289,11 +288,13 @@ async def decline(state: Resolved, runtime: Runtime[Context]) -> Update:
 async def close(state: Resolved, runtime: Runtime[Context]) -> Update:
     """The case ends without an answer: withdrawn, expired, or given up."""
     ended: dict[str, Status] = {"withdrawn": "withdrawn", "expired": "expired", "give_up": "activation_failed"}
-    status, case_id = ended[state["resolution"]["action"]], state["case_id"]
+    ctx, status, case_id = runtime.context, ended[state["resolution"]["action"]], state["case_id"]
 
     def finish(tx: Tx) -> None:
         if cases.get(tx, case_id).status != status:
+            if status == "expired":
+                correspondence.report_closing(tx, ctx, case_id, state["resolution"]["review_id"])
             cases.set_status(tx, case_id, status)
 
-    await runtime.context.db.write(finish)
+    await ctx.db.write(finish)
     return {"outcome": status}

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence, Set
 from typing import Any, Final, NamedTuple
 
-from checkpoints import audit, cases, matches, reviews, traces, views
+from checkpoints import access, audit, cases, matches, reviews, traces, views
 from checkpoints.database import Tx, Work
 from graph.context import Context
 from graph.custody import as_it_waits
@@ -17,7 +17,7 @@ from onboarding.errors import CaseNotFound, Conflict, Forbidden, FourEyes, Inval
 from onboarding.submission import Part, Submission
 
 WITHDRAWABLE: Final = frozenset({"received", "processing", "in_review", "awaiting_information"})
-SENIOR: Final = frozenset({"senior_reviewer", "admin"})
+SENIOR: Final = frozenset(access.SENIOR)
 """Roles that may give a second approval."""
 PAGE: Final = 50
 Nudge = Callable[[str], None]

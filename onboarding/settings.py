@@ -69,7 +69,22 @@ class Settings(Value):
     concurrency: int = Field(default=16, ge=1, le=1000, description="Cases advanced at once in this process.")
     sweep_seconds: float = Field(default=2.0, gt=0, description="How often due work, waits and letters are looked for.")
     review_hours: float = Field(default=48, gt=0, description="Due time of a review.")
+    reminder_hours: float = Field(
+        default=12, gt=0, description="How long before a review's due time who has it is reminded."
+    )
+    escalation_hours: float = Field(
+        default=24, gt=0, description="How long after a review's due time senior reviewers are told."
+    )
+    review_expiry_days: float | None = Field(
+        default=None, gt=0, description="How long after its due time an undecided review expires; default: never."
+    )
+    notice_days: float = Field(
+        default=30, gt=0, description="When a merchant whose application is still undecided is told so."
+    )
     information_days: float = Field(default=30, gt=0, description="How long a merchant has to answer a request.")
+    information_reminder_days: float = Field(
+        default=7, gt=0, description="How long before a request expires the merchant is reminded of it."
+    )
     link_hours: float = Field(default=72, gt=0, description="How long the links of an approval letter live.")
     seal_seconds: float = Field(default=60, gt=0, description="How often the audit trail of all cases is sealed.")
     checkpoint_days: float = Field(

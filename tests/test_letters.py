@@ -20,6 +20,8 @@ from onboarding.letters.activation_problem import Outcome, activation_problem
 from onboarding.letters.approval_request import approval_request
 from onboarding.letters.case_quarantined import case_quarantined
 from onboarding.letters.changes import changes
+from onboarding.letters.closed_unanswered import closed_unanswered
+from onboarding.letters.escalation import escalation
 from onboarding.letters.fields import LABELS, OF_A_PERSON, label
 from onboarding.letters.information_reminder import information_reminder
 from onboarding.letters.information_request import information_request
@@ -29,6 +31,7 @@ from onboarding.letters.reasons import AT_MOST, GENERAL, SENTENCE_OF, sentences
 from onboarding.letters.rejection import rejection
 from onboarding.letters.reminder import reminder
 from onboarding.letters.sign_in import sign_in
+from onboarding.letters.still_looking import still_looking
 from onboarding.letters.welcome import welcome
 from onboarding.letters.words import one_line, when
 
@@ -108,6 +111,17 @@ def write_all(legal_name="Blue Kite Bakery Ltd", text="The IBAN fails its check 
             overdue=True,
             console_url=HERE,
         ),
+        "escalation": escalation(
+            **about,
+            country="GB",
+            risk_level="high",
+            assignee=text,
+            waiting_since=DUE,
+            due_at=DUE,
+            console_url=HERE,
+        ),
+        "still_looking": still_looking(**about, since=DUE),
+        "closed_unanswered": closed_unanswered(**about, asked=[text, "website"]),
         "sign_in": sign_in(reviewer=legal_name, link=f"{HERE}/sign-in/t", expires_at=DUE),
         "case_quarantined": case_quarantined(
             case_id="case-1", step=text, attempts=3, error_code="RecursionError", at=DUE, console_url=HERE
@@ -298,7 +312,9 @@ SUSPICION = re.compile(
     r"prohibited|risk|score|model|rule|alert|investigat",
     re.IGNORECASE,
 )
-TO_MERCHANTS = ("information_request", "information_reminder", "welcome", "rejection")
+TO_MERCHANTS = (
+    "information_request", "information_reminder", "welcome", "rejection", "still_looking", "closed_unanswered"
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("code", sorted(SEVERITY_OF))
