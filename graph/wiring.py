@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,21 +117,43 @@ async def open_product(
             website=await _website(settings, stack),
         )
         runner = Runner(build_graph(open_saver(db)), context)
-        yield _assembled(context, runner, role)
+        yield await _assembled(context, runner, role, stack)
 
 
-def _assembled(context: Context, runner: Runner, role: Role) -> Product:
+async def _assembled(context: Context, runner: Runner, role: Role, stack: AsyncExitStack) -> Product:
     """The engine that was chosen, and the verbs that tell it of work."""
     settings = context.settings
-    if settings.engine != "local":
-        raise BadSettings(f"ONBOARD_ENGINE: {settings.engine} is not available yet.")
-    dispatcher: Dispatcher = (
-        Elsewhere() if role == "api" else Pool(runner, settings.concurrency, lambda: timer.letters())
-    )
+    dispatcher = await _dispatcher(context, runner, role, stack, lambda: timer.letters())
     house = Housekeeping(context, runner.graph, dispatcher, deliver(settings))
     timer = Timer(house, settings.sweep_seconds, sweeps=role != "api")
     engine = Engine(dispatcher, timer, runner.drain)
     return Product(settings, context, Service(context, dispatcher.nudge), runner, engine, house)
+
+
+async def _dispatcher(
+    context: Context, runner: Runner, role: Role, stack: AsyncExitStack, ended: Callable[[], None]
+) -> Dispatcher:
+    """Who gets cases advanced. Raises BadSettings."""
+    settings = context.settings
+    if settings.engine == "procrastinate":
+        return await _jobs(context, runner, role, stack, ended)
+    if settings.engine != "local":
+        raise BadSettings(f"ONBOARD_ENGINE: {settings.engine} is not available yet.")
+    return Elsewhere() if role == "api" else Pool(runner, settings.concurrency, ended)
+
+
+async def _jobs(
+    context: Context, runner: Runner, role: Role, stack: AsyncExitStack, ended: Callable[[], None]
+) -> Dispatcher:
+    settings = context.settings
+    if settings.database.startswith("sqlite"):
+        raise BadSettings("ONBOARD_ENGINE: procrastinate takes PostgreSQL; set ONBOARD_DATABASE_URL.")
+    try:
+        from graph.jobs import Jobs, JobWorker, queue  # imported here: it is an extra
+    except ImportError as error:
+        raise BadSettings("ONBOARD_ENGINE=procrastinate needs the extra `procrastinate` to be installed.") from error
+    app = await stack.enter_async_context(queue(context, settings.database))
+    return Jobs(context, app) if role == "api" else JobWorker(context, app, runner, settings.concurrency, ended)
 
 
 @asynccontextmanager
