@@ -24,6 +24,7 @@ STATUS_OF: Final[dict[type[errors.OnboardingError], int]] = {
     errors.AlreadyDecided: 409,
     errors.CaseChanged: 409,
     errors.NotWaiting: 409,
+    errors.LeaseLost: 409,
     errors.Forbidden: 403,
     errors.FourEyes: 403,
     errors.Unauthorized: 401,

@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from checkpoints import audit as trail
 from checkpoints.database import Tx
 from checkpoints.documents import digest
-from checkpoints.schema import cases, idempotency, submissions
-from checkpoints.timing import come
+from checkpoints.schema import cases, idempotency, leases, submissions
+from checkpoints.timing import come, millis
 from onboarding.case import CLOSED, CaseRecord, Status
 from onboarding.errors import CaseNotFound, Conflict, IdempotencyKeyReused
 from onboarding.submission import Submission
@@ -217,7 +217,7 @@ FARTHEST: Final = timedelta(minutes=5)
 
 
 def due(tx: Tx, limit: int = 1000) -> list[tuple[str, int]]:
-    """Cases with work due now, oldest first, as ``(id, attempts already begun)``."""
+    """Cases with work due now that nobody runs, oldest first, as ``(id, attempts already begun)``."""
     query = (
         select(cases.c.id, cases.c.attempts)
         .where(cases.c.work_asked > cases.c.work_done, cases.c.status != "quarantined")
@@ -225,6 +225,8 @@ def due(tx: Tx, limit: int = 1000) -> list[tuple[str, int]]:
         .order_by(cases.c.seq)
         .limit(limit)
     )
+    if tx.conn.dialect.name == "postgresql":
+        query = query.where(~exists().where(leases.c.case_id == cases.c.id, leases.c.until > millis(tx)))
     return [(row.id, row.attempts) for row in tx.conn.execute(query)]
 
 

@@ -29,10 +29,10 @@ __all__ = [
 ]
 
 
-def open_database(url: str, codec: Codec | None = None, clock: Clock = utc_now) -> Database:
-    """The database that ``url`` names: ``sqlite:///path`` or ``postgresql://…``."""
+def open_database(url: str, codec: Codec | None = None, clock: Clock = utc_now, *, standstill: float = 15) -> Database:
+    """The database that ``url`` names: ``sqlite:///path`` or ``postgresql://…`` (see there for ``standstill``)."""
     if url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///"))
         path.parent.mkdir(parents=True, exist_ok=True)
         return SqliteDatabase(path, codec, clock)
-    return PostgresDatabase(url, codec)
+    return PostgresDatabase(url, codec, standstill=standstill)

@@ -18,6 +18,7 @@ class MemoryDatabase:
     """One connection to an SQLite database in memory. All work is done at once, in the caller's thread."""
 
     dialect = "sqlite"
+    owner: str | None = None
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self.codec = Codec()

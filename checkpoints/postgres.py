@@ -6,6 +6,9 @@ run again, and where the answer to COMMIT was lost the server is asked what beca
 
 import asyncio
 import logging
+import os
+import secrets
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +24,10 @@ from checkpoints.postgres_trouble import Guests, Patience, is_passing
 from checkpoints.transaction import Job, Listener, Sink, T, Tx, Work, tell
 from onboarding.errors import StorageUnavailable
 
-_BEGIN: Final = "SELECT clock_timestamp(), pg_current_xact_id()::text"
+_BEGIN: Final = """
+SELECT clock_timestamp(), pg_current_xact_id()::text,
+set_config('idle_in_transaction_session_timeout', %s, true), set_config('lock_timeout', %s, true)
+"""
 _log = logging.getLogger("onboard.database")
 R = TypeVar("R")
 
@@ -30,25 +36,41 @@ _IN_THE_FUTURE: Final = "22023"
 """What the server says of a transaction id it has not given out, as far as it remembers."""
 
 
+def name_of_this_process() -> str:
+    """What its connections are called at the server: no other process ever bears this name. At most 63 characters."""
+    return f"onboard-{secrets.token_hex(6)}-{os.getpid()}@{socket.gethostname()[:30]}"
+
+
 class PostgresDatabase:
-    """A pool of connections; time is the database's. ``patience``: seconds for which a server may be away."""
+    """A pool of connections; time is the database's.
+
+    ``patience``: seconds for which a server may be away. ``standstill``: seconds after which the server ends a
+    transaction in which nothing happens, because its process hangs; its locks are free then.
+    """
 
     dialect = "postgresql"
 
-    def __init__(self, url: str, codec: Codec | None = None, pool: int = 16, patience: float = 30) -> None:
+    def __init__(
+        self, url: str, codec: Codec | None = None, pool: int = 16, patience: float = 30, standstill: float = 15
+    ) -> None:
+        self.owner: str | None = name_of_this_process()
         self.codec = codec or Codec()
         self.commits = 0
         self._patience = patience
+        self._standstill = f"{round(standstill * 1000)}ms"
         self._engine = create_engine(
-            url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=pool + 2, max_overflow=0
+            url.replace("postgresql://", "postgresql+psycopg://", 1),
+            pool_size=pool + 2,
+            max_overflow=0,
+            connect_args={"application_name": self.owner, "connect_timeout": 10},
         )
         self._threads = ThreadPoolExecutor(pool, thread_name_prefix="ledger")
         self._poster = ThreadPoolExecutor(1, thread_name_prefix="ledger-post")
         self._posted: set[Future[None]] = set()
         self._listeners: list[Listener] = []
         self._guests = Guests()
-        self._writing = Lane("state-write", self._engine, lambda: self.codec, patience, self._counted)
-        self._looking = Lane("state-read", self._engine, lambda: self.codec, patience)
+        self._writing = Lane("state-write", self._engine, lambda: self.codec, patience, self._standstill, self._counted)
+        self._looking = Lane("state-read", self._engine, lambda: self.codec, patience, self._standstill)
 
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` and return its result once it is committed, after all that was posted before.
@@ -134,9 +156,8 @@ class PostgresDatabase:
         tell(self._listeners, tx.touched)
         return result
 
-    @staticmethod
-    def _begin(conn: Connection) -> tuple[datetime, str]:
-        now, xid = conn.exec_driver_sql(_BEGIN).one()
+    def _begin(self, conn: Connection) -> tuple[datetime, str]:
+        now, xid, *_ = conn.exec_driver_sql(_BEGIN, (self._standstill, self._standstill)).one()
         return now, xid
 
     def _was_committed(self, xid: str, patience: Patience) -> bool:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
+from typing import Final
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +16,9 @@ from checkpoints.queue import JobQueue
 from checkpoints.transaction import Job, Sink, Tx, answer, orphaned
 from onboarding.errors import StorageUnavailable
 
+_LIMITS: Final = """
+SELECT set_config('idle_in_transaction_session_timeout', %s, false), set_config('lock_timeout', %s, false)
+"""
 _log = logging.getLogger("onboard.database")
 
 
@@ -27,11 +31,13 @@ class Lane:
         engine: Engine,
         codec: Callable[[], Codec],
         patience: float,
+        standstill: str,
         done: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._codec = codec
         self._patience = patience
+        self._standstill = standstill
         self._done = done
         self._queue = JobQueue()
         self._conn: Connection | None = None
@@ -90,6 +96,7 @@ class Lane:
         """The lane's connection, in autocommit: a statement is a transaction unless the sink begins one."""
         if self._conn is None:
             self._conn = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._conn.exec_driver_sql(_LIMITS, (self._standstill, self._standstill))
         return self._conn
 
     def _hang_up(self) -> None:

@@ -16,6 +16,8 @@ _PASSING: Final = {
     "57P02",  # crash shutdown
     "57P03",  # cannot connect now: starting, stopping or recovering
     "53300",  # too many connections
+    "25P03",  # the transaction stood still for too long: this process hung
+    "55P03",  # a lock was not to be had; whoever holds it may hang
 }
 _LONGEST: Final = 0.5
 

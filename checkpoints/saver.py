@@ -39,7 +39,7 @@ from checkpoints.saver_rows import (
     encode_writes,
 )
 from checkpoints.saver_serde import StrictSerializer
-from checkpoints.saver_sinks import FenceCheck, SqliteSink
+from checkpoints.saver_sinks import SqliteSink
 from checkpoints.saver_sync import FromOtherThreads
 from checkpoints.sqlite import SqliteDatabase
 from checkpoints.strict import require_strict
@@ -51,23 +51,23 @@ _NEXT: Final = "branch:to:"
 _THREADS: Final = 1024
 
 
-def open_saver(db: Database, fence_check: FenceCheck | None = None) -> "LedgerSaver":
+def open_saver(db: Database) -> "LedgerSaver":
     """The graph's saver on ``db``. Raises RuntimeError when LangGraph's own deserialiser is not strict.
 
-    ``fence_check(tx, thread_id, token)`` is asked, in the transaction of the put, for calls whose config carries
-    ``configurable.fence``; False refuses the put with Conflict.
+    A put whose config carries ``configurable.fence`` is refused with LeaseLost unless that is the token of the
+    thread's lease, in the transaction of the put.
     """
     require_strict()
-    return LedgerSaver(db, fence_check)
+    return LedgerSaver(db)
 
 
 class LedgerSaver(FromOtherThreads, BaseCheckpointSaver[int]):
     """LangGraph's saver on our database. Raises TamperedRecord naming the thread when a row does not open."""
 
-    def __init__(self, db: Database, fence_check: FenceCheck | None = None) -> None:
+    def __init__(self, db: Database) -> None:
         super().__init__(serde=StrictSerializer())
         self.db = db
-        self._sink = (SqliteSink if db.dialect == "sqlite" else PostgresSink)(fence_check)
+        self._sink = SqliteSink() if db.dialect == "sqlite" else PostgresSink()
         self._reader = PostgresReader()
         self._threads: OrderedDict[str, Thread] = OrderedDict()
         self.bind_loop()
@@ -114,6 +114,8 @@ class LedgerSaver(FromOtherThreads, BaseCheckpointSaver[int]):
         for lane in tuple(thread.lanes.values()) if thread is not None else ():
             if lane.last is not None and not lane.last.done:
                 await lane.last.settled()
+            if lane.last is not None and lane.last.error is not None:
+                self._forget([thread_id])  # or what comes now would be taken to build on it
 
     async def _log(self, thread_id: str) -> ThreadLog:
         if isinstance(self.db, SqliteDatabase):

@@ -8,21 +8,25 @@ from sqlalchemy.exc import IntegrityError
 from checkpoints.saver_reads import MASK
 from checkpoints.saver_rows import Row, ThreadLog
 from checkpoints.saver_schema import ROW_BITS
-from checkpoints.saver_sinks import FenceCheck, refuse_stale
+from checkpoints.saver_sinks import refuse_stale
 from checkpoints.transaction import Job, Tx, orphaned
 from onboarding.errors import Conflict
 
 _INSERT: Final = f"""
-WITH numbered AS (
+WITH held AS (
+  SELECT case_id, fence FROM leases WHERE case_id = ANY(%(fenced)b::text[]) ORDER BY 1 FOR SHARE
+), numbered AS (
   INSERT INTO state_threads (thread_id) SELECT DISTINCT unnest(%(threads)b::text[]) ORDER BY 1
   ON CONFLICT (thread_id) DO UPDATE SET thread_id = EXCLUDED.thread_id RETURNING no, thread_id
 )
 INSERT INTO state_rows (id, kind, ns, checkpoint_id, run_id, body)
 SELECT (t.no << {ROW_BITS}) | r.n, r.kind, r.ns, r.checkpoint_id, r.run_id, r.body
 FROM unnest(%(of)b::text[], %(n)b::bigint[], %(kind)b::smallint[], %(ns)b::text[], %(checkpoint_id)b::text[],
-            %(run_id)b::text[], %(body)b::bytea[]) AS r(thread_id, n, kind, ns, checkpoint_id, run_id, body)
+            %(run_id)b::text[], %(body)b::bytea[], %(fence)b::bigint[])
+     AS r(thread_id, n, kind, ns, checkpoint_id, run_id, body, fence)
 JOIN (SELECT no, thread_id FROM numbered
       UNION ALL SELECT no, thread_id FROM state_threads WHERE thread_id = ANY(%(seen)b::text[])) t USING (thread_id)
+WHERE r.fence IS NULL OR EXISTS (SELECT FROM held WHERE held.case_id = r.thread_id AND held.fence = r.fence)
 """  # noqa: S608 - only our own constants are put in
 _STANDING: Final = f"""
 SELECT r.body FROM state_threads t JOIN state_rows r ON r.id = (t.no << {ROW_BITS} | %(n)s::bigint)
@@ -36,29 +40,19 @@ WHERE t.thread_id = ANY(%(threads)s)
 
 
 class _Vanished(Exception):
-    """A thread that was seen before is gone: another process deleted it."""
+    """A thread that was seen before is gone, or a case was taken over: not all of the batch was written."""
 
 
 class PostgresSink:
     """Writes a batch in one statement. Run again after a lost connection it finds its own rows and is content."""
 
-    def __init__(self, fence_check: FenceCheck | None = None) -> None:
-        self._check = fence_check
+    def __init__(self) -> None:
         self._seen: set[str] = set()
 
     def write(self, tx: Tx, jobs: Sequence[Job]) -> None:
-        fenced = self._check is not None and any(job.item.fence is not None for job in jobs)
         try:
-            if fenced:
-                tx.conn.exec_driver_sql("BEGIN")
-            passed = refuse_stale(tx, jobs, self._check)
-            if passed:
-                self._insert(tx, [job.item for job in passed])
-            if fenced:
-                tx.conn.exec_driver_sql("COMMIT")
+            self._insert(tx, [job.item for job in jobs])
         except (IntegrityError, _Vanished):
-            if fenced:
-                tx.conn.exec_driver_sql("ROLLBACK")
             self._seen.clear()
             self._carefully(tx, jobs)
 
@@ -74,6 +68,8 @@ class PostgresSink:
             "checkpoint_id": [row.checkpoint_id for row in rows],
             "run_id": [row.run_id for row in rows],
             "body": [row.body for row in rows],
+            "fence": [row.fence for row in rows],
+            "fenced": sorted({row.thread_id for row in rows if row.fence is not None}),
         }
         done = tx.conn.exec_driver_sql(_INSERT, parameters)
         if done.rowcount != len(rows):
@@ -83,7 +79,7 @@ class PostgresSink:
     def _carefully(self, tx: Tx, jobs: Sequence[Job]) -> None:
         """One by one, in one transaction: what stands already was ours, or it was another runner's."""
         tx.conn.exec_driver_sql("BEGIN")
-        for job in refuse_stale(tx, jobs, self._check):
+        for job in refuse_stale(tx, jobs):
             if orphaned(job):
                 continue
             row: Row = job.item

@@ -1,33 +1,38 @@
 """How rows of state reach the tables: many at once, in the order they were fed."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
+
+from sqlalchemy import bindparam, select
 
 from checkpoints.saver_rows import Row
 from checkpoints.saver_schema import ROW_BITS
+from checkpoints.schema import leases
 from checkpoints.transaction import Job, Tx
-from onboarding.errors import Conflict
+from onboarding.errors import Conflict, LeaseLost
 
-FenceCheck = Callable[[Tx, str, int], bool]
-"""Whether the token is still the thread's newest, asked inside the transaction of the put."""
-
+_TOKENS: Final = (
+    select(leases.c.case_id, leases.c.fence)
+    .where(leases.c.case_id.in_(bindparam("of_cases", expanding=True)))
+    .with_for_update(read=True)
+)
+"""Held until the rows are written, so that a takeover waits for them."""
 _COLUMNS: Final = "(id, kind, ns, checkpoint_id, run_id, body)"
 _CHUNKS: Final = (64, 16, 4, 1)
 
 
-def refuse_stale(tx: Tx, jobs: Sequence[Job], check: FenceCheck | None) -> list[Job]:
-    """Mark the jobs whose fence is behind and return the others."""
-    if check is None:
+def refuse_stale(tx: Tx, jobs: Sequence[Job]) -> list[Job]:
+    """Mark the jobs whose fence is not the token of the thread's lease and return the others."""
+    fenced = {job.item.thread_id for job in jobs if job.item.fence is not None}
+    if not fenced:
         return list(jobs)
-    passed = []
+    tokens = {row.case_id: row.fence for row in tx.conn.execute(_TOKENS, {"of_cases": sorted(fenced)})}
     for job in jobs:
         row: Row = job.item
-        if row.fence is None or check(tx, row.thread_id, row.fence):
-            passed.append(job)
-        else:
-            job.error = Conflict(f"Another runner took over {row.thread_id}; this one's writes are refused.")
-    return passed
+        if row.fence is not None and tokens.get(row.thread_id) != row.fence:
+            job.error = LeaseLost()
+    return [job for job in jobs if job.error is None]
 
 
 def _insert(rows: int) -> str:
@@ -40,13 +45,12 @@ class SqliteSink:
     A row number that is taken is a Conflict: two runners at once on one thread.
     """
 
-    def __init__(self, fence_check: FenceCheck | None = None) -> None:
-        self._check = fence_check
+    def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def write(self, tx: Tx, jobs: Sequence[Job]) -> None:
         raw = cast(sqlite3.Connection, tx.conn.connection.dbapi_connection)
-        passed = refuse_stale(tx, jobs, self._check)
+        passed = refuse_stale(tx, jobs)
         rows = [job.item for job in passed]
         self._number(raw, {row.thread_id for row in rows} - self._numbers.keys())
         done = 0

@@ -159,6 +159,25 @@ decisions = Table(
 )
 Index("decisions_by_case", decisions.c.case_id)
 
+leases = Table(
+    "leases",
+    metadata,
+    Column("case_id", String, primary_key=True),
+    Column("fence", BigInteger, nullable=False),
+    Column("owner", String),
+    Column("seen", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""Who runs a case on PostgreSQL. ``seen`` and ``until`` are the database's milliseconds since 1970."""
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("body", String, nullable=False),
+)
+"""What all processes on this ledger must agree on."""
+
 effects = Table(
     "effects",
     metadata,
@@ -193,6 +212,7 @@ letters = Table(
     Column("next_at", String),
     Column("sent_at", String),
     Column("problem", String),
+    Column("taken_by", String),
     UniqueConstraint("case_id", "kind", "round", "recipient_hash"),
 )
 Index("letters_due", letters.c.status, letters.c.next_at)

@@ -34,6 +34,7 @@ class SqliteDatabase:
     """The embedded default. A full disk or a locked file is StorageUnavailable; it goes on when that is over."""
 
     dialect = "sqlite"
+    owner: str | None = None
 
     def __init__(
         self, path: Path, codec: Codec | None = None, clock: Clock = utc_now, readers: int = 4, patience: float = 10

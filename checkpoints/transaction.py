@@ -127,7 +127,11 @@ class Database(Protocol):
 
     codec: Codec
     dialect: str
-    commits: int
+    owner: str | None
+    """The name of this process among those that share the database; None where nobody else can be."""
+
+    @property
+    def commits(self) -> int: ...
 
     async def write(self, work: Work[T]) -> T: ...
     def post(self, work: Work[Any]) -> None: ...

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from checkpoints import cases, chases, reviews
+from checkpoints import cases, chases, leases, reviews
 from checkpoints.database import Tx, stamp
 from graph import chasing
 from graph.context import Context
@@ -102,5 +102,7 @@ def _in_an_hour(tx: Tx) -> str:
 
 
 async def due(ctx: Context) -> list[tuple[str, int]]:
-    """Cases with work due now, and how often a step of theirs was begun without ending."""
+    """Cases with work due now that nobody runs, and how often a step of theirs was begun without ending."""
+    if ctx.db.owner is not None:
+        await ctx.db.write(partial(leases.bury, seconds=ctx.settings.lease_seconds))
     return await ctx.db.read(cases.due)

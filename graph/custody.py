@@ -4,8 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from langchain_core.runnables import RunnableConfig
-
 from checkpoints import audit, cases, effects, outbox, retention, reviews, views
 from checkpoints.database import Tx
 from checkpoints.documents import digest
@@ -41,15 +39,15 @@ async def rebuild(runner: Runner, actor: str, case_id: str) -> CaseView:
     nothing is asked or done a second time. Raises CaseNotFound, Conflict, TamperedRecord when the ledger itself is
     damaged (then only a backup helps).
     """
-    db, saver = runner.context.db, runner.graph.checkpointer
+    saver = runner.graph.checkpointer
     assert isinstance(saver, LedgerSaver)
-    config: RunnableConfig = {"configurable": {"thread_id": case_id}}
-    async with runner.alone_with(case_id):
+    async with runner.alone_with(case_id) as lease:
+        db, config = lease.context.db, lease.config
         standing = await db.read(lambda tx: _standing(tx, case_id))
         await saver.adelete_thread(case_id)
         if standing is not None:
             await runner.graph.aupdate_state(config, dict(standing.state), as_node=standing.opened_by)
-            await runner.graph.ainvoke(None, config, context=runner.context)  # as far as the wait, which is pure
+            await runner.graph.ainvoke(None, config, context=lease.context)  # as far as the wait, which is pure
 
         def go_on(tx: Tx) -> CaseView:
             cases.rebuilt(tx, case_id, GRAPH_VERSION)
@@ -116,9 +114,10 @@ async def erase(runner: Runner, actor: str, case_id: str) -> CaseView:
 
     Decisions, hashes and the trail stay and still verify. Raises CaseNotFound, Conflict.
     """
-    db, saver = runner.context.db, runner.graph.checkpointer
+    saver = runner.graph.checkpointer
     assert isinstance(saver, LedgerSaver)
-    async with runner.alone_with(case_id):
+    async with runner.alone_with(case_id) as lease:
+        db = lease.context.db
         letters = await db.read(lambda tx: [row.message_id for row in outbox.of_case(tx, case_id)])
 
         def gone(tx: Tx) -> CaseView:

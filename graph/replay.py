@@ -24,6 +24,7 @@ from graph import tape as recorded
 from graph.basis import Recalled, rules_version
 from graph.builder import build_graph
 from graph.context import Context
+from graph.lease import Lease
 from graph.modelling import recorded_model
 from graph.runner import Runner
 from graph.state import GRAPH_VERSION
@@ -215,7 +216,7 @@ class Player:
 class _Runner(Runner):
     """The same runner; what goes wrong goes to who asked for the replay."""
 
-    async def _failed(self, case_id: str, attempt: int, error: Exception) -> None:
+    async def _failed(self, lease: Lease, attempt: int, error: Exception) -> None:
         raise error
 
 

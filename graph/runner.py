@@ -20,13 +20,21 @@ from checkpoints.database import Tx, stamp
 from graph import correspondence
 from graph.builder import Graph
 from graph.context import Context
+from graph.lease import Lease, Leases
 from graph.parked import refuse_unknown_steps
 from graph.state import GRAPH_VERSION, Started
 from graph.step import SUSPECT
 from onboarding import faults, tracing
 from onboarding.case import CLOSED
 from onboarding.decision import Resolution
-from onboarding.errors import GateRefused, StorageUnavailable, TamperedRecord, UnknownGraphVersion
+from onboarding.errors import (
+    Conflict,
+    GateRefused,
+    LeaseLost,
+    StorageUnavailable,
+    TamperedRecord,
+    UnknownGraphVersion,
+)
 
 KNOWN_VERSIONS: Final = frozenset({GRAPH_VERSION})
 STEPS_A_RUN: Final = 60
@@ -54,6 +62,7 @@ class Runner:
         self.graph = graph
         self.context = context
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._leases = Leases(context)
         self._running: dict[str, RunControl] = {}
         self._draining = False
         self._excused: set[str] = set()
@@ -66,84 +75,102 @@ class Runner:
             control.request_drain("SIGTERM")
 
     @asynccontextmanager
-    async def alone_with(self, case_id: str) -> AsyncIterator[None]:
-        """Inside, nobody else in this process runs the case."""
+    async def alone_with(self, case_id: str) -> AsyncIterator[Lease]:
+        """Inside, nobody else runs the case. Raises Conflict when another process does, CaseNotFound."""
         async with self._locks.setdefault(case_id, asyncio.Lock()):
-            yield
+            lease = await self.context.db.write(lambda tx: self._leases.take(tx, cases.get(tx, case_id).id, due=False))
+            if lease is None:
+                raise Conflict("Another process runs this case now; try again.")
+            try:
+                async with self._leases.keeping(lease):
+                    yield lease
+            finally:
+                if lease.token is not None:
+                    await self.context.db.write(lease.release)
 
     async def advance(self, case_id: str) -> None:
         """Start, continue or resume the case as the ledger says, or do nothing. Raises StorageUnavailable only."""
         lock = self._locks.setdefault(case_id, asyncio.Lock())
         async with lock:
             more = True
-            while more and not self._draining:
-                more = await self._advance(case_id)
+            try:
+                while more and not self._draining:
+                    more = await self._advance(case_id)
+            except LeaseLost:
+                _log.warning("another runner took the case over", extra={"case_id": case_id})
 
     async def _advance(self, case_id: str) -> bool:
-        db = self.context.db
-        row = await db.write(partial(self._begin, case_id))
+        begun = await self.context.db.write(partial(self._begin, case_id))
         self._excused.discard(case_id)
-        if row is None:
+        if begun is None:
             return False
+        lease, row = begun
         SUSPECT.set(row.attempts > 0)
         faults.point("run.begun")
         try:
-            waits = await self._traced(row)
+            async with self._leases.keeping(lease):
+                waits = await self._traced(row, lease)
         except GraphDrained:
-            await db.write(lambda tx: cases.interrupted(tx, case_id))
+            await lease.last(lambda tx: cases.interrupted(tx, case_id))
             return False
         except StorageUnavailable:
             self._excused.add(case_id)
             raise
+        except LeaseLost:
+            raise
         except _SET_ASIDE as error:
             problem, attempts = f"{error.code}: {error.detail}", row.attempts + 1
-            await db.write(lambda tx: self._set_aside(tx, case_id, problem, attempts))
+            await lease.last(lambda tx: self._set_aside(tx, case_id, problem, attempts))
             return False
         except Exception as error:  # noqa: BLE001 - whatever it is, the case is tried again and then set aside
-            await self._failed(case_id, row.attempts + 1, error)
+            await self._failed(lease, row.attempts + 1, error)
             return False
         faults.point("run.ended")
-        return await db.write(lambda tx: _finish(tx, row, waits))
+        return await lease.last(lambda tx: _finish(tx, row, waits))
 
-    def _begin(self, case_id: str, tx: Tx) -> Any | None:
-        """The row of a case with work due, its attempt counted; None when there is nothing to run (any more)."""
+    def _begin(self, case_id: str, tx: Tx) -> tuple[Lease, Any] | None:
+        """The lease and row of a case with work due, its attempt counted; None when there is nothing to run for us."""
+        lease = self._leases.take(tx, case_id)
+        if lease is None:
+            return None
         if case_id in self._excused:
             cases.interrupted(tx, case_id)
         row = cases.wanting(tx, case_id)
-        if row is not None and row.attempts >= self.context.settings.max_attempts:
-            self._set_aside(tx, case_id, f"begun {row.attempts} times without finishing a step", row.attempts)
-            return None
-        if row is not None:
+        if row is not None and row.attempts < self.context.settings.max_attempts:
             cases.begin(tx, row)
-        return row
+            return lease, row
+        if row is not None:
+            self._set_aside(tx, case_id, f"begun {row.attempts} times without finishing a step", row.attempts)
+        lease.release(tx)
+        return None
 
     def _set_aside(self, tx: Tx, case_id: str, problem: str, attempts: int) -> None:
         """Quarantine, and the letter that tells of it."""
         if cases.quarantine(tx, case_id, problem):
             correspondence.report_quarantine(tx, self.context, case_id, problem, attempts)
 
-    async def _failed(self, case_id: str, attempt: int, error: Exception) -> None:
-        ctx, problem = self.context, type(error).__name__
+    async def _failed(self, lease: Lease, attempt: int, error: Exception) -> None:
+        ctx, case_id, problem = self.context, lease.case_id, type(error).__name__
         _log.warning("run failed", extra={"case_id": case_id, "attempt": attempt}, exc_info=error)
         again = stamp(ctx.clock() + timedelta(seconds=min(LONGEST_WAIT, FIRST_WAIT * 4 ** (attempt - 1))))
         if attempt >= ctx.settings.max_attempts:
             told = f"failed {attempt} times: {problem}"
-            await ctx.db.write(lambda tx: self._set_aside(tx, case_id, told, attempt))
+            await lease.last(lambda tx: self._set_aside(tx, case_id, told, attempt))
         else:
-            await ctx.db.write(lambda tx: cases.postpone(tx, case_id, again, problem))
+            await lease.last(lambda tx: cases.postpone(tx, case_id, again, problem))
 
-    async def _traced(self, row: Any) -> list[str]:
+    async def _traced(self, row: Any, lease: Lease) -> list[str]:
         """The run, in the trace of whatever moved the case, however long that is ago."""
         if not tracing.on():
-            return await self._run(row)
+            return await self._run(row, lease)
         known = await self.context.db.read(lambda tx: traces.of_case(tx, row.id))
         about: dict[str, Any] = {"case__id": row.id, "case__attempt": row.attempts + 1}
         with tracing.span("advance", parent=known.latest, link=known.origin, **about):
-            return await self._run(row)
+            return await self._run(row, lease)
 
-    async def _run(self, row: Any) -> list[str]:
+    async def _run(self, row: Any, lease: Lease) -> list[str]:
         """Call the graph, if there is anything to call it with; returns the reviews it came to wait for."""
-        config: RunnableConfig = {"configurable": {"thread_id": row.id}, "recursion_limit": STEPS_A_RUN}
+        config: RunnableConfig = {**lease.config, "recursion_limit": STEPS_A_RUN}
         what = await self._input(row, config)
         if what is Nothing.NOTHING:
             return []
@@ -155,7 +182,7 @@ class Runner:
             state = await self.graph.ainvoke(
                 what,
                 config,
-                context=self.context,
+                context=lease.context,
                 durability="async",
                 control=control,
             )

@@ -86,18 +86,20 @@ async def open_product(
     """Build the product on ``settings``; ``self_url`` is where the built-in sandbox is reached.
 
     ``role`` other than ``all`` is for one of several processes over one PostgreSQL, which may share a data folder.
-    Raises DataDirInUse when another process owns the data folder, BadSettings for what cannot be used.
+    Raises DataDirInUse when another process owns the folder of an SQLite ledger, BadSettings for what cannot be used.
     """
     faults.arm(settings.fault)
     async with AsyncExitStack() as stack:
         await _trace(settings, stack)
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        if role == "all":
+        if settings.database.startswith("sqlite"):
+            if role != "all":
+                raise BadSettings(
+                    "ONBOARD_DATABASE_URL: more than one process takes PostgreSQL; SQLite is for one alone."
+                )
             stack.enter_context(own(settings.data_dir))
-        elif settings.database.startswith("sqlite"):
-            raise BadSettings("ONBOARD_DATABASE_URL: more than one process takes PostgreSQL; SQLite is for one alone.")
         await asyncio.to_thread(migrate, settings.database)
-        db = open_database(settings.database, codec(settings.encryption_key), clock)
+        db = open_database(settings.database, codec(settings.encryption_key), clock, standstill=settings.lease_seconds)
         stack.push_async_callback(db.close)
         first = svc1(settings.svc1_url or f"{self_url}/sandbox/svc1", _patience(settings))
         second = svc2(settings.svc2_url or f"{self_url}/sandbox/svc2", _patience(settings))

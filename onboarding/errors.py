@@ -68,6 +68,12 @@ class NotWaiting(Conflict):
     code = "not_waiting"
 
 
+class LeaseLost(Conflict):
+    """Another runner took this case over; what this one still writes is refused."""
+
+    code = "lease_lost"
+
+
 class Forbidden(OnboardingError):
     """You may not do this."""
 

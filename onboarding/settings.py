@@ -67,6 +67,9 @@ class Settings(Value):
         default="local", description="What gets cases advanced: this process, Prefect, or Procrastinate."
     )
     concurrency: int = Field(default=16, ge=1, le=1000, description="Cases advanced at once in this process.")
+    lease_seconds: float = Field(
+        default=15, gt=0, description="How long a process that hangs keeps the cases it runs (PostgreSQL)."
+    )
     sweep_seconds: float = Field(default=2.0, gt=0, description="How often due work, waits and letters are looked for.")
     review_hours: float = Field(default=48, gt=0, description="Due time of a review.")
     reminder_hours: float = Field(

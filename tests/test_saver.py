@@ -17,15 +17,17 @@ from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.conformance.test_utils import generate_checkpoint, generate_config, generate_metadata
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt  # noqa: TID251 - a test answers its own question
+from sqlalchemy import insert
 
-from checkpoints.database import Database, SqliteDatabase, Tx, open_database
+from checkpoints.database import Database, SqliteDatabase, open_database
 from checkpoints.documents import Codec
 from checkpoints.saver import LedgerSaver, open_saver
 from checkpoints.saver_schema import metadata
 from checkpoints.saver_serde import StrictSerializer, pack
 from checkpoints.saver_upkeep import reseal
+from checkpoints.schema import leases
 from checkpoints.strict import require_strict
-from onboarding.errors import Conflict, StorageUnavailable, TamperedRecord
+from onboarding.errors import Conflict, LeaseLost, StorageUnavailable, TamperedRecord
 
 OLD = {b"old1": b"o" * 32}
 NEW = {b"new1": b"n" * 32}
@@ -335,18 +337,14 @@ async def test_two_runners_at_once_on_one_thread_do_not_interleave(db: Database)
 
 
 async def test_a_stale_fence_is_refused_in_the_same_transaction(db: Database) -> None:
-    standing = {"t1": 5}
-
-    def check(tx: Tx, thread_id: str, token: int) -> bool:
-        tx.conn.exec_driver_sql("SELECT 1")
-        return token >= standing[thread_id]
-
-    saver = open_saver(db, fence_check=check)
+    row = {"case_id": "t1", "fence": 5, "owner": "me", "seen": 0, "until": 0}
+    await db.write(lambda tx: tx.conn.execute(insert(leases), row) and None)
+    saver = open_saver(db)
     good = await saver.aput(thread("t1", checkpoint_ns="", fence=5), empty_checkpoint(), generate_metadata(), {})
-    with pytest.raises(Conflict):
+    with pytest.raises(LeaseLost):
         await saver.aput(thread("t1", checkpoint_ns="", fence=4), empty_checkpoint(), generate_metadata(), {})
     stale = thread("t1", checkpoint_ns="", fence=4, checkpoint_id=good["configurable"]["checkpoint_id"])
-    with pytest.raises(Conflict):
+    with pytest.raises(LeaseLost):
         await saver.aput_writes(stale, [("k", 1)], "task")
     found = [entry async for entry in saver.alist(thread("t1"))]
     assert len(found) == 1
