@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from checkpoints.database import Tx, stamp
+from checkpoints.prepared import Prepared
 from checkpoints.schema import links, tokens
 
 MAX_TOKEN: Final = 200
 SENIOR: Final = ("senior_reviewer", "admin")
 """Roles that may give a second approval."""
+_TOKEN: Final = Prepared(select(tokens).where(tokens.c.token_hash == bindparam("of_hash")))
+_LINK: Final = Prepared(select(links).where(links.c.token_hash == bindparam("of_hash")))
+_ADD_LINK: Final = Prepared(insert(links), "token_hash", "review_id", "action", "reviewer", "expires_at")
 
 
 def hashed(token: str) -> str:
@@ -31,11 +35,11 @@ def create_token(tx: Tx, name: str, role: str, *, token: str | None = None, expi
     return token
 
 
-def bearer(tx: Tx, token: str) -> Row[Any] | None:
+def bearer(tx: Tx, token: str) -> Any | None:
     """The live token's row, or None."""
     if not 0 < len(token) <= MAX_TOKEN:
         return None
-    row = tx.conn.execute(select(tokens).where(tokens.c.token_hash == hashed(token))).first()
+    row = _TOKEN.first(tx, of_hash=hashed(token))
     if row is None or row.revoked_at or (row.expires_at and row.expires_at <= tx.now):
         return None
     return row
@@ -92,15 +96,15 @@ def create_link(tx: Tx, token: str, *, review_id: str, action: str, reviewer: st
         "reviewer": reviewer,
         "expires_at": stamp(expires_at),
     }
-    if tx.conn.execute(select(links.c.action).where(links.c.token_hash == row["token_hash"])).first() is None:
-        tx.conn.execute(insert(links), row)
+    if _LINK.first(tx, of_hash=row["token_hash"]) is None:
+        _ADD_LINK.run(tx, **row)
 
 
-LinkRow = Row[Any]
+LinkRow = Any
 
 
 def link(tx: Tx, token: str) -> LinkRow | None:
     """The link's row by its token, or None."""
     if not 0 < len(token) <= MAX_TOKEN:
         return None
-    return tx.conn.execute(select(links).where(links.c.token_hash == hashed(token))).first()
+    return _LINK.first(tx, of_hash=hashed(token))

@@ -8,19 +8,20 @@ from sqlalchemy import bindparam, insert, select
 
 from checkpoints.database import Tx
 from checkpoints.documents import canonical, digest
+from checkpoints.prepared import Prepared
 from checkpoints.schema import audit, cases
 from onboarding.errors import TamperedRecord
 
 GENESIS: Final = "0" * 64
-_LAST = (
+_LAST: Final = Prepared(
     select(audit.c.case_seq, audit.c.hash)
     .where(audit.c.case_id == bindparam("of_case"))
     .order_by(audit.c.case_seq.desc())
     .limit(1)
 )
-_HOLD = select(cases.c.seq).where(cases.c.id == bindparam("of_case")).with_for_update()
-_INSERT = insert(audit).inline()
-_OF_CASE = (
+_HOLD: Final = Prepared(select(cases.c.seq).where(cases.c.id == bindparam("of_case")).with_for_update())
+_INSERT: Final = Prepared(insert(audit), *(column.key for column in audit.c if column.key != "seq"))
+_OF_CASE: Final = Prepared(
     select(audit)
     .where(audit.c.case_id == bindparam("of_case"), audit.c.case_seq > bindparam("after"))
     .order_by(audit.c.case_seq)
@@ -57,14 +58,19 @@ class _Gathered:
             }
             row["hash"] = before = link(row)
             rows.append(row)
-        tx.conn.execute(_INSERT, rows)
+        _INSERT.many(tx, rows)
         tx.heads[self.case_id] = (number, before)
         self.events.clear()
 
 
 def _head(tx: Tx, case_id: str) -> tuple[int, str]:
-    last = tx.conn.execute(_LAST, {"of_case": case_id}).first()
+    last = _LAST.first(tx, of_case=case_id)
     return (last.case_seq, last.hash) if last else (0, GENESIS)
+
+
+def begin(tx: Tx, case_id: str) -> None:
+    """A case that is written in this very transaction has no events yet."""
+    tx.heads[case_id] = (0, GENESIS)
 
 
 def append(tx: Tx, case_id: str, actor: str, kind: str, data: dict[str, Any] | None = None) -> None:
@@ -78,14 +84,14 @@ def append(tx: Tx, case_id: str, actor: str, kind: str, data: dict[str, Any] | N
 
 def hold(tx: Tx, case_id: str) -> None:
     """Be the only one who writes to this case until the transaction ends. SQLite has one writer anyway."""
-    if tx.conn.dialect.name == "postgresql" and case_id not in tx.touched:
-        tx.conn.execute(_HOLD, {"of_case": case_id})
+    if tx.dialect == "postgresql" and case_id not in tx.touched:
+        _HOLD.first(tx, of_case=case_id)
         tx.touched.add(case_id)
 
 
 def trail(tx: Tx, case_id: str, after: int = 0) -> list[dict[str, Any]]:
     """The case's events from ``after`` on: ``{seq, at, actor, type, data, hash}``, seq counting from 1 in the case."""
-    rows = tx.conn.execute(_OF_CASE, {"of_case": case_id, "after": after})
+    rows = _OF_CASE.all(tx, of_case=case_id, after=after)
     return [
         {
             "seq": row.case_seq,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, exists, func, insert, or_, select, update
@@ -10,18 +11,44 @@ from sqlalchemy.dialects import postgresql, sqlite
 from checkpoints import audit as trail
 from checkpoints.database import Tx
 from checkpoints.documents import digest
+from checkpoints.prepared import Prepared
 from checkpoints.schema import cases, idempotency, leases, submissions
 from checkpoints.timing import come, millis
 from onboarding.case import CLOSED, CaseRecord, Status
 from onboarding.errors import CaseNotFound, Conflict, IdempotencyKeyReused
 from onboarding.submission import Submission
 
-_CASE = select(cases).where(cases.c.id == bindparam("of_case"))
-_STATUS = select(cases.c.status).where(cases.c.id == bindparam("of_case"))
-_SUBMISSION = select(submissions.c.body).where(
-    submissions.c.case_id == bindparam("of_case"), submissions.c.version == bindparam("of_version")
+_MINE: Final = cases.c.id == bindparam("of_case")
+_CASE: Final = Prepared(select(cases).where(_MINE))
+_STATUS: Final = Prepared(select(cases.c.status).where(_MINE))
+_SUBMISSION: Final = Prepared(
+    select(submissions.c.body).where(
+        submissions.c.case_id == bindparam("of_case"), submissions.c.version == bindparam("of_version")
+    )
 )
-_SET = update(cases).where(cases.c.id == bindparam("of_case"))
+_ACCEPT: Final = Prepared(
+    insert(cases).returning(cases),
+    *("id", "client", "external_ref", "status", "submitted_at", "updated_at", "graph_version"),
+)
+_SUBMIT: Final = Prepared(insert(submissions), "case_id", "version", "body", "body_hash", "received_at", "actor")
+UNQUEUED: Final = {"queue_due": None, "queue_stage": None, "queue_review": None}
+_OWN: Final = update(cases).where(_MINE, cases.c.copied_from.is_(None))
+_ASKED: Final = {"work_asked": cases.c.work_asked + 1, "work_after": None, "attempts": 0}
+_ASK: Final = Prepared(_OWN.values(_ASKED))
+_RESUME: Final = Prepared(_OWN.values(_ASKED), "status", "updated_at", *UNQUEUED)
+_FINISH: Final = Prepared(
+    update(cases).where(_MINE).values({"attempts": 0, "work_after": None}).returning(cases.c.work_asked), "work_done"
+)
+
+
+@cache
+def _setting(*columns: str) -> Prepared:
+    return Prepared(update(cases).where(_MINE), *columns)
+
+
+def _set(tx: Tx, case_id: str, **values: Any) -> None:
+    """Write these columns of the case."""
+    _setting(*values).run(tx, of_case=case_id, **values)
 
 
 def remembered(tx: Tx, client: str, key: str, body_hash: str) -> Any | None:
@@ -48,8 +75,8 @@ def remember(tx: Tx, client: str, key: str, body_hash: str, answer: Any) -> Any 
     return remembered(tx, client, key, body_hash)
 
 
-def accept(tx: Tx, case_id: str, submission: Submission, *, client: str, external_ref: str | None, graph: str) -> None:
-    """Store a new case with its first submission, and ask for it to be run."""
+def accept(tx: Tx, case_id: str, submission: Submission, *, client: str, external_ref: str | None, graph: str) -> Any:
+    """Store a new case with its first submission, and ask for it to be run; returns its row."""
     row = {
         "id": case_id,
         "client": client,
@@ -59,10 +86,12 @@ def accept(tx: Tx, case_id: str, submission: Submission, *, client: str, externa
         "updated_at": tx.now,
         "graph_version": graph,
     }
-    tx.conn.execute(insert(cases), row)
+    accepted = _ACCEPT.first(tx, **row)
+    trail.begin(tx, case_id)
     store_submission(tx, case_id, submission, client)
     data = {"version": submission.version, "external_ref": external_ref, "parts": _parts(submission)}
     trail.append(tx, case_id, client, "case.submitted", data)
+    return accepted
 
 
 def store_submission(tx: Tx, case_id: str, submission: Submission, actor: str) -> None:
@@ -76,7 +105,7 @@ def store_submission(tx: Tx, case_id: str, submission: Submission, actor: str) -
         "received_at": tx.now,
         "actor": actor,
     }
-    tx.conn.execute(insert(submissions), row)
+    _SUBMIT.run(tx, **row)
 
 
 def _parts(submission: Submission) -> list[dict[str, Any]]:
@@ -88,7 +117,7 @@ def _parts(submission: Submission) -> list[dict[str, Any]]:
 
 def submission(tx: Tx, case_id: str, version: int) -> Submission:
     """One application version as accepted. Raises CaseNotFound."""
-    row = tx.conn.execute(_SUBMISSION, {"of_case": case_id, "of_version": version}).first()
+    row = _SUBMISSION.first(tx, of_case=case_id, of_version=version)
     if row is None:
         raise CaseNotFound(f"Case {case_id} has no application version {version}.")
     return Submission.from_json(tx.codec.load(row.body, f"submission:{case_id}:{version}"))
@@ -103,7 +132,7 @@ def received_at(tx: Tx, case_id: str, version: int) -> str | None:
 
 def get(tx: Tx, case_id: str) -> Any:
     """The case's row. Raises CaseNotFound."""
-    row = tx.conn.execute(_CASE, {"of_case": case_id}).first()
+    row = _CASE.first(tx, of_case=case_id)
     if row is None:
         raise CaseNotFound()
     return row
@@ -111,7 +140,7 @@ def get(tx: Tx, case_id: str) -> Any:
 
 def status_of(tx: Tx, case_id: str) -> str:
     """Only the status. Raises CaseNotFound."""
-    status: str | None = tx.conn.execute(_STATUS, {"of_case": case_id}).scalar_one_or_none()
+    status: str | None = _STATUS.scalar(tx, of_case=case_id)
     if status is None:
         raise CaseNotFound()
     return status
@@ -124,7 +153,7 @@ def set_status(
     values: dict[str, Any] = {"status": status, "updated_at": tx.now, "problem": problem} | dict(queued or {})
     if status in CLOSED:
         values["closed_at"] = tx.now
-    tx.conn.execute(_SET, {"of_case": case_id, **values})
+    _set(tx, case_id, **values)
     trail.append(
         tx, case_id, "onboarding", "case.status", {"status": status} | ({"problem": problem} if problem else {})
     )
@@ -143,7 +172,7 @@ def record(tx: Tx, case_id: str, result: CaseRecord) -> str:
         "version": result.version,
         "updated_at": tx.now,
     }
-    tx.conn.execute(_SET, {"of_case": case_id, **values})
+    _set(tx, case_id, **values)
     return digest(body)
 
 
@@ -191,9 +220,8 @@ def open_graph_versions(tx: Tx) -> dict[str, int]:
 
 def ask(tx: Tx, case_id: str) -> None:
     """Something happened that a runner must look at."""
-    values = {"work_asked": cases.c.work_asked + 1, "work_after": None, "attempts": 0}
-    own(tx, case_id)
-    tx.conn.execute(update(cases).where(cases.c.id == case_id).values(values))
+    if not _ASK.run(tx, of_case=case_id):
+        own(tx, case_id)
     tx.touched.add(case_id)
 
 
@@ -203,13 +231,11 @@ def own(tx: Tx, case_id: str) -> None:
         raise Conflict("This case is a copy from another installation: it can be looked at, nothing can be done on it.")
 
 
-UNQUEUED: Final = {"queue_due": None, "queue_stage": None, "queue_review": None}
-
-
 def resume(tx: Tx, case_id: str) -> None:
     """Its wait is over: nobody is awaited any more, and a runner must look at it."""
-    tx.conn.execute(_SET, {"of_case": case_id, "status": "processing", "updated_at": tx.now, **UNQUEUED})
-    ask(tx, case_id)
+    if not _RESUME.run(tx, of_case=case_id, status="processing", updated_at=tx.now, **UNQUEUED):
+        own(tx, case_id)
+    tx.touched.add(case_id)
 
 
 FARTHEST: Final = timedelta(minutes=5)
@@ -242,30 +268,30 @@ def begin(tx: Tx, row: Any) -> None:
     values: dict[str, Any] = {"attempts": row.attempts + 1, "updated_at": tx.now}
     if row.status == "received":
         values["status"] = "processing"
-    tx.conn.execute(_SET, {"of_case": case_id, **values})
+    _set(tx, case_id, **values)
     if row.attempts:
         trail.append(tx, case_id, "onboarding", "run.resumed", {"attempt": row.attempts + 1})
 
 
 def progressed(tx: Tx, case_id: str) -> None:
     """A step ended: what came before it is not to blame for a later crash."""
-    tx.conn.execute(_SET, {"of_case": case_id, "attempts": 1})
+    _set(tx, case_id, attempts=1)
 
 
 def interrupted(tx: Tx, case_id: str) -> None:
     """We stopped it ourselves, between two steps: the work is still due and nobody is to blame."""
-    tx.conn.execute(_SET, {"of_case": case_id, "attempts": 0})
+    _set(tx, case_id, attempts=0)
 
 
 def finish(tx: Tx, case_id: str, asked: int) -> bool:
     """Everything asked up to ``asked`` was looked at. Returns whether more was asked meanwhile."""
-    tx.conn.execute(_SET, {"of_case": case_id, "work_done": asked, "attempts": 0, "work_after": None})
-    return bool(get(tx, case_id).work_asked > asked)
+    standing = _FINISH.scalar(tx, of_case=case_id, work_done=asked)
+    return bool(standing is not None and standing > asked)
 
 
 def postpone(tx: Tx, case_id: str, until: str, problem: str) -> None:
     """The run failed and is to be tried again at ``until``."""
-    tx.conn.execute(_SET, {"of_case": case_id, "work_after": until})
+    _set(tx, case_id, work_after=until)
     trail.append(tx, case_id, "onboarding", "run.failed", {"problem": problem, "again_at": until})
 
 
@@ -280,21 +306,21 @@ def quarantine(tx: Tx, case_id: str, problem: str) -> bool:
 def release(tx: Tx, case_id: str, actor: str) -> None:
     """Take the case out of quarantine and try again from where it stands."""
     values = {"status": "processing", "problem": None, "updated_at": tx.now}
-    tx.conn.execute(_SET, {"of_case": case_id, **values})
+    _set(tx, case_id, **values)
     trail.append(tx, case_id, actor, "case.released", {})
     ask(tx, case_id)
 
 
 def rebuilt(tx: Tx, case_id: str, graph: str) -> None:
     """What the graph remembers of the case was made anew, in this graph version."""
-    tx.conn.execute(_SET, {"of_case": case_id, "graph_version": graph, "attempts": 0})
+    _set(tx, case_id, graph_version=graph, attempts=0)
 
 
 def next_version(tx: Tx, case_id: str, version: int) -> None:
-    tx.conn.execute(_SET, {"of_case": case_id, "version": version, "updated_at": tx.now})
+    _set(tx, case_id, version=version, updated_at=tx.now)
 
 
 def withdraw(tx: Tx, case_id: str, actor: str) -> None:
     """Note that the case is to end at its next wait."""
     own(tx, case_id)
-    tx.conn.execute(_SET, {"of_case": case_id, "withdrawn_by": actor})
+    _set(tx, case_id, withdrawn_by=actor)

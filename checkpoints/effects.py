@@ -6,10 +6,18 @@ from sqlalchemy import bindparam, insert, select, update
 
 from checkpoints import audit as trail
 from checkpoints.database import Tx
+from checkpoints.prepared import Prepared
 from checkpoints.schema import effects
 
-_BY_KEY = select(effects).where(effects.c.key == bindparam("of_key"))
-_OF_CASE = select(effects).where(effects.c.case_id == bindparam("of_case")).order_by(effects.c.service, effects.c.round)
+_THIS: Final = effects.c.key == bindparam("of_key")
+_BY_KEY: Final = Prepared(select(effects).where(_THIS))
+_OF_CASE: Final = Prepared(
+    select(effects).where(effects.c.case_id == bindparam("of_case")).order_by(effects.c.service, effects.c.round)
+)
+_INTEND: Final = Prepared(insert(effects), *effects.c.keys())
+_TAKE_UP: Final = Prepared(update(effects).where(_THIS), "round", "status", "created_at", "updated_at")
+_ATTEMPT: Final = Prepared(update(effects).where(_THIS).values(attempts=effects.c.attempts + 1), "updated_at")
+_SETTLE: Final = Prepared(update(effects).where(_THIS), "status", "reference", "detail", "updated_at")
 
 
 def key_of(case_id: str, service: str, version: int, round_: int) -> str:
@@ -47,7 +55,7 @@ def intend(tx: Tx, case_id: str, service: str, version: int, round_: int, reques
         "created_at": tx.now,
         "updated_at": tx.now,
     }
-    tx.conn.execute(insert(effects), row)
+    _INTEND.run(tx, **row)
     trail.append(tx, case_id, "onboarding", "activation.intended", {"service": service, "key": row["key"]})
     return row
 
@@ -55,25 +63,24 @@ def intend(tx: Tx, case_id: str, service: str, version: int, round_: int, reques
 def _take_up(tx: Tx, row: dict[str, Any], round_: int) -> dict[str, Any]:
     status = "active" if row["status"] in ("active", "cancel_refused") else "intent"
     values = {"round": round_, "status": status, "created_at": tx.now, "updated_at": tx.now}
-    tx.conn.execute(update(effects).where(effects.c.key == row["key"]), values)
+    _TAKE_UP.run(tx, of_key=row["key"], **values)
     data = {"service": row["service"], "key": row["key"], "round": round_, "status": status}
     trail.append(tx, row["case_id"], "onboarding", "activation.taken_up", data)
     return row | values
 
 
 def find(tx: Tx, key: str) -> dict[str, Any] | None:
-    row = tx.conn.execute(_BY_KEY, {"of_key": key}).first()
-    return dict(row._mapping) if row else None
+    row = _BY_KEY.first(tx, of_key=key)
+    return row._asdict() if row else None
 
 
 def of_case(tx: Tx, case_id: str) -> list[dict[str, Any]]:
-    return [dict(row._mapping) for row in tx.conn.execute(_OF_CASE, {"of_case": case_id})]
+    return [row._asdict() for row in _OF_CASE.all(tx, of_case=case_id)]
 
 
 def attempt(tx: Tx, key: str) -> None:
     """Count one call, before it is made: after a crash it is known that the service may have been asked."""
-    counted = {"attempts": effects.c.attempts + 1, "updated_at": tx.now}
-    tx.conn.execute(update(effects).where(effects.c.key == key).values(counted))
+    _ATTEMPT.run(tx, of_key=key, updated_at=tx.now)
 
 
 def attempted(tx: Tx, key: str, outcome: str) -> None:
@@ -100,7 +107,7 @@ def settle(tx: Tx, key: str, status: str, *, reference: str | None = None, detai
         "detail": detail[:500] if detail else None,
         "updated_at": tx.now,
     }
-    tx.conn.execute(update(effects).where(effects.c.key == key), values)
+    _SETTLE.run(tx, of_key=key, **values)
     data = {"service": row["service"], "key": key, "reference": values["reference"], "detail": values["detail"]}
     trail.append(tx, row["case_id"], "onboarding", f"activation.{status}", data)
     return status

@@ -1,34 +1,26 @@
 """Look-ups by keyed hash: duplicates, shared accounts, and search. No value stands in the clear."""
 
 from collections.abc import Iterable
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, insert, or_, select
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, insert, or_, select
 
 from checkpoints.database import Tx
+from checkpoints.prepared import Prepared
 from checkpoints.schema import cases, match_keys, match_order
 
-
-def index(tx: Tx, case_id: str, keys: Iterable[str]) -> None:
-    """Add look-up keys (already hashed) of the case."""
-    standing = set(tx.conn.scalars(select(match_keys.c.key_hash).where(match_keys.c.case_id == case_id)))
-    new = [{"key_hash": key, "case_id": case_id} for key in dict.fromkeys(keys) if key not in standing]
-    if new:
-        tx.conn.execute(insert(match_keys), new)
+_KEYS: Final = Prepared(select(match_keys.c.key_hash).where(match_keys.c.case_id == bindparam("of_case")))
+_ADD_KEY: Final = Prepared(insert(match_keys), "key_hash", "case_id")
+_PLACE: Final = Prepared(select(match_order.c.seq).where(match_order.c.case_id == bindparam("of_case")))
+_ADD_PLACE: Final = Prepared(insert(match_order), "case_id")
 
 
-def earlier_matches(tx: Tx, case_id: str, keys: Iterable[str], limit: int = 200) -> list[Any]:
-    """Index the case under ``keys`` and return rows of cases known before it that share any, oldest first.
-
-    One transaction for both, and a standing order: of two that look alike at least one is told, and always the same.
-    """
-    wanted = list(dict.fromkeys(keys))
-    if tx.conn.dialect.name == "postgresql":
-        tx.conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7301946251)")
-    if tx.conn.execute(select(match_order.c.seq).where(match_order.c.case_id == case_id)).first() is None:
-        tx.conn.execute(insert(match_order), {"case_id": case_id})
-    index(tx, case_id, wanted)
-    mine = select(match_order.c.seq).where(match_order.c.case_id == case_id).scalar_subquery()
+@lru_cache(maxsize=64)
+def _earlier(keys: int) -> Prepared:
+    """The search for that many keys."""
+    wanted: list[BindParameter[str]] = [bindparam(f"key_{n}") for n in range(keys)]
+    mine = select(match_order.c.seq).where(match_order.c.case_id == bindparam("of_case")).scalar_subquery()
     found = (
         select(match_keys.c.case_id, func.count().label("shared"))
         .where(match_keys.c.key_hash.in_(wanted))
@@ -41,10 +33,35 @@ def earlier_matches(tx: Tx, case_id: str, keys: Iterable[str], limit: int = 200)
         .join(match_order, match_order.c.case_id == cases.c.id)
         .where(match_order.c.seq < mine)
         .order_by(found.c.shared.desc(), match_order.c.seq)
-        .limit(limit)
+        .limit(bindparam("most"))
     )
+    return Prepared(query)
+
+
+def index(tx: Tx, case_id: str, keys: Iterable[str]) -> None:
+    """Add look-up keys (already hashed) of the case."""
+    standing = {row.key_hash for row in _KEYS.all(tx, of_case=case_id)}
+    new = [{"key_hash": key, "case_id": case_id} for key in dict.fromkeys(keys) if key not in standing]
+    _ADD_KEY.many(tx, new)
+
+
+def earlier_matches(tx: Tx, case_id: str, keys: Iterable[str], limit: int = 200) -> list[Any]:
+    """Index the case under ``keys`` and return rows of cases known before it that share any, oldest first.
+
+    One transaction for both, and a standing order: of two that look alike at least one is told, and always the same.
+    """
+    wanted = list(dict.fromkeys(keys))
+    if tx.dialect == "postgresql":
+        tx.conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7301946251)")
+    if _PLACE.first(tx, of_case=case_id) is None:
+        _ADD_PLACE.run(tx, case_id=case_id)
+    index(tx, case_id, wanted)
+    if not wanted:
+        return []
+    given = {f"key_{n}": key for n, key in enumerate(wanted)}
+    rows = _earlier(len(wanted)).all(tx, of_case=case_id, most=limit, **given)
     # those that share the most come first, so that a crowded postcode never pushes out an equal number
-    return sorted(tx.conn.execute(query), key=lambda row: row.known)
+    return sorted(rows, key=lambda row: row.known)
 
 
 def alike(tx: Tx, case_id: str, keys: Iterable[str], limit: int) -> list[Any]:

@@ -42,7 +42,7 @@ class MemoryDatabase:
         """Run ``work`` in a savepoint. Raises what it raised."""
         self._raw.execute("SAVEPOINT work")
         try:
-            tx = Tx(self._conn, self.codec, at or self.clock(), self._heads)
+            tx = Tx(self._conn, self.codec, at or self.clock(), self._heads, self._raw)
             result = work(tx)
             tx.finish()
             return result

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from checkpoints import audit as trail
 from checkpoints.database import Tx, stamp
 from checkpoints.documents import digest
+from checkpoints.prepared import Prepared
 from checkpoints.schema import letters
 from checkpoints.timing import come
 
@@ -19,6 +20,27 @@ FARTHEST: Final = timedelta(minutes=10)
 """No letter waits longer for its next try."""
 
 LetterRow = Row[Any]
+_THIS: Final = letters.c.message_id == bindparam("of_message")
+_KNOWN: Final = Prepared(select(letters.c.kind).where(_THIS))
+_QUEUE: Final = Prepared(
+    insert(letters),
+    *(
+        "message_id",
+        "case_id",
+        "kind",
+        "round",
+        "recipient_hash",
+        "review_id",
+        "body",
+        "status",
+        "created_at",
+        "next_at",
+    ),
+)
+_TAKEN: Final = Prepared(update(letters).where(_THIS), "attempts", "next_at")
+_SENT: Final = Prepared(
+    update(letters).where(_THIS, letters.c.status == "queued").values(problem=None), "status", "sent_at"
+)
 
 
 def queue(
@@ -37,7 +59,7 @@ def queue(
     """
     recipient_hash = digest(recipient.casefold())
     message_id = f"<{digest(['letter', case_id, kind, round_, recipient_hash])[:32]}@onboard.local>"
-    if tx.conn.execute(select(letters.c.kind).where(letters.c.message_id == message_id)).first():
+    if _KNOWN.first(tx, of_message=message_id):
         return False
     row = {
         "message_id": message_id,
@@ -51,7 +73,7 @@ def queue(
         "created_at": tx.now,
         "next_at": tx.now,
     }
-    tx.conn.execute(insert(letters), row)
+    _QUEUE.run(tx, **row)
     _tell(tx, case_id, "letter.queued", {"kind": kind, "round": round_, "message_id": message_id})
     return True
 
@@ -68,8 +90,7 @@ def take(tx: Tx, limit: int = 50) -> list[Row[Any]]:
     rows = list(tx.conn.execute(due.limit(limit).with_for_update(skip_locked=True)))
     later = stamp(datetime.fromisoformat(tx.now) + LEASE)
     for row in rows:
-        values = {"attempts": row.attempts + 1, "next_at": later}
-        tx.conn.execute(update(letters).where(letters.c.message_id == row.message_id), values)
+        _TAKEN.run(tx, of_message=row.message_id, attempts=row.attempts + 1, next_at=later)
     return rows
 
 
@@ -87,11 +108,7 @@ def body_of(tx: Tx, row: Row[Any]) -> dict[str, Any]:
 
 def sent(tx: Tx, row: Row[Any], how: str) -> None:
     """``how`` is ``sent`` (a server took it) or ``kept`` (written as a file, no server configured)."""
-    values = {"status": how, "sent_at": tx.now, "problem": None}
-    changed = tx.conn.execute(
-        update(letters).where(letters.c.message_id == row.message_id, letters.c.status == "queued"), values
-    )
-    if changed.rowcount:
+    if _SENT.run(tx, of_message=row.message_id, status=how, sent_at=tx.now):
         _tell(tx, row.case_id, f"letter.{how}", {"kind": row.kind, "message_id": row.message_id})
 
 

@@ -7,14 +7,22 @@ again after a crash pays nothing twice.
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from checkpoints import audit
 from checkpoints.database import Tx
+from checkpoints.prepared import Prepared
 from checkpoints.schema import recordings
 from onboarding.model_call import PAID, ModelCall, Spent
 
 _SEALED: Final = ("reply", "parameters", "detail")
+_MINE: Final = recordings.c.case_id == bindparam("of_case")
+_MODEL: Final = Prepared(select(recordings.c.model).where(_MINE).order_by(recordings.c.number).limit(1))
+_SPENT: Final = Prepared(
+    select(recordings.c.input_tokens, recordings.c.output_tokens, recordings.c.cost, recordings.c.latency_ms).where(
+        _MINE, recordings.c.outcome != "gave_up"
+    )
+)
 _PLAIN: Final = tuple(name for name in ModelCall.model_fields if name not in _SEALED)
 
 
@@ -46,15 +54,12 @@ def find(tx: Tx, case_id: str, request_hash: str) -> ModelCall | None:
 
 def model_of(tx: Tx, case_id: str) -> str | None:
     """The name of the model that was asked on this case, None if none was."""
-    query = select(recordings.c.model).where(recordings.c.case_id == case_id).order_by(recordings.c.number)
-    return tx.conn.scalar(query.limit(1))
+    return _MODEL.scalar(tx, of_case=case_id)
 
 
 def spent(tx: Tx, case_id: str) -> Spent:
     """What the case cost so far, over all its versions. Costs are summed exactly, not as floats."""
-    columns = (recordings.c.input_tokens, recordings.c.output_tokens, recordings.c.cost, recordings.c.latency_ms)
-    called = (recordings.c.case_id == case_id, recordings.c.outcome != "gave_up")
-    rows = tx.conn.execute(select(*columns).where(*called)).all()
+    rows = _SPENT.all(tx, of_case=case_id)
     return Spent(
         calls=len(rows),
         input_tokens=sum(row.input_tokens for row in rows),

@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, exists, func, insert, literal, or_, select, update
+from sqlalchemy import Insert, String, bindparam, exists, func, insert, or_, select, update
 
 from checkpoints import audit as trail
 from checkpoints import cases, chases
 from checkpoints.database import Tx, stamp
 from checkpoints.documents import digest
+from checkpoints.prepared import Prepared
 from checkpoints.schema import cases as case_rows
 from checkpoints.schema import decisions, links, reviews
 from onboarding.case import STATUS_OF_STAGE, CaseRecord, Channel, Stage
@@ -22,13 +23,45 @@ OF_PEOPLE: Final = ("review", "second_review", "activation")
 NEVER: Final = "9999-12-31T00:00:00.000Z"
 """Where what is never due stands in the queue: last."""
 
-Review = Row[Any]
+Review = Any
 """A row of ``reviews``: ``id, case_id, stage, round, version, status, shown_hash, opened_at, due_at``, …"""
 
-_WAITING = select(reviews).where(reviews.c.case_id == bindparam("of_case"), reviews.c.status == "waiting")
-_REVIEW = select(reviews).where(reviews.c.id == bindparam("of_review"))
-_DECISION = select(decisions).where(decisions.c.review_id == bindparam("of_review"))
-_DECISIONS = select(decisions).where(decisions.c.case_id == bindparam("of_case")).order_by(decisions.c.at)
+_MINE: Final = reviews.c.case_id == bindparam("of_case")
+_WAITING: Final = Prepared(select(reviews).where(_MINE, reviews.c.status == "waiting"))
+_REVIEW: Final = Prepared(select(reviews).where(reviews.c.id == bindparam("of_review")))
+_ROUNDS: Final = Prepared(
+    select(reviews.c.id, reviews.c.round, reviews.c.version, reviews.c.status)
+    .where(_MINE, reviews.c.stage == bindparam("of_stage"))
+    .order_by(reviews.c.round)
+)
+_OPEN: Final = Prepared(insert(reviews), *reviews.c.keys())
+_DECIDED: Final = Prepared(update(reviews).where(reviews.c.id == bindparam("of_review")).values(status="decided"))
+_LINKS_USED: Final = Prepared(
+    update(links).where(links.c.review_id == bindparam("of_review"), links.c.used_at.is_(None)), "used_at"
+)
+_DECISION: Final = Prepared(select(decisions).where(decisions.c.review_id == bindparam("of_review")))
+_DECISIONS: Final = Prepared(
+    select(decisions).where(decisions.c.case_id == bindparam("of_case")).order_by(decisions.c.at)
+)
+
+
+def _unless_taken() -> Insert:
+    """Insert unless this review has a decision, or (second review) this actor approved this version before."""
+    given = {column.key: bindparam(f"a_{column.key}", type_=column.type) for column in decisions.c}
+    taken = exists().where(decisions.c.review_id == given["review_id"])
+    approved_before = exists().where(
+        decisions.c.case_id == given["case_id"],
+        decisions.c.version == given["version"],
+        decisions.c.action == "approve",
+        func.lower(decisions.c.actor) == bindparam("lower_actor", type_=String),
+        given["stage"] == "second_review",
+        given["action"] == "approve",
+    )
+    values = select(*(value.label(name) for name, value in given.items())).where(~taken, ~approved_before)
+    return insert(decisions).from_select(list(given), values)
+
+
+_DECIDE: Final = Prepared(_unless_taken())
 
 
 def review_id(case_id: str, stage: Stage, round_: int) -> str:
@@ -37,8 +70,7 @@ def review_id(case_id: str, stage: Stage, round_: int) -> str:
 
 
 def next_round(tx: Tx, case_id: str, stage: Stage) -> int:
-    query = select(func.count()).where(reviews.c.case_id == case_id, reviews.c.stage == stage)
-    return int(tx.conn.execute(query).scalar_one()) + 1
+    return len(_ROUNDS.all(tx, of_case=case_id, of_stage=stage)) + 1
 
 
 def open_wait(
@@ -59,10 +91,11 @@ def open_wait(
     meanwhile: an application version is reviewed once in each stage, an ``attempt`` at activation is judged once. Only
     the clock's waits have no such key; one too many is a short delay.
     """
-    opened = _opened(tx, case_id, stage, version, attempt)
+    rounds = _ROUNDS.all(tx, of_case=case_id, of_stage=stage)
+    opened = next((row for row in rounds if _same_occasion(row, version, attempt, stage)), None)
     if opened is not None:
         return opened.id, False
-    round_ = attempt or next_round(tx, case_id, stage)
+    round_ = attempt or len(rounds) + 1
     id_ = review_id(case_id, stage, round_)
     row = {
         "id": id_,
@@ -77,7 +110,7 @@ def open_wait(
         "opened_at": tx.now,
         "due_at": due_at,
     }
-    tx.conn.execute(insert(reviews), row)
+    _OPEN.run(tx, **row)
     if chase_at is not None:
         chases.plan(tx, id_, stage, chase_at)
     data = {"review_id": id_, "stage": stage, "round": round_, "version": version, "shown_hash": row["shown_hash"]}
@@ -93,23 +126,22 @@ def _queued(stage: Stage, id_: str, due_at: str | None) -> dict[str, str]:
     return {"queue_stage": stage, "queue_due": due_at or NEVER, "queue_review": id_}
 
 
-def _opened(tx: Tx, case_id: str, stage: Stage, version: int, attempt: int | None) -> Row[Any] | None:
-    """The wait that was opened for this very occasion."""
-    query = select(reviews).where(reviews.c.case_id == case_id, reviews.c.stage == stage, reviews.c.version == version)
+def _same_occasion(row: Any, version: int, attempt: int | None, stage: Stage) -> bool:
+    """Whether this wait of the stage was opened for this very occasion."""
+    if row.version != version:
+        return False
     if attempt is not None:
-        query = query.where(reviews.c.round == attempt)
-    elif stage == "service":
-        query = query.where(reviews.c.status == "waiting")
-    return tx.conn.execute(query).first()
+        return bool(row.round == attempt)
+    return stage != "service" or row.status == "waiting"
 
 
-def latest(tx: Tx, case_id: str) -> Row[Any] | None:
+def latest(tx: Tx, case_id: str) -> Any | None:
     """The wait that was opened last, whether it still waits or not; None before the first."""
     query = select(reviews).where(reviews.c.case_id == case_id).order_by(reviews.c.opened_at.desc())
     return tx.conn.execute(query.limit(1)).first()
 
 
-def last_shown(tx: Tx, case_id: str, version: int) -> Row[Any] | None:
+def last_shown(tx: Tx, case_id: str, version: int) -> Any | None:
     """The newest first review of this application version: what everything after it goes back to."""
     query = (
         select(reviews)
@@ -119,35 +151,35 @@ def last_shown(tx: Tx, case_id: str, version: int) -> Row[Any] | None:
     return tx.conn.execute(query.limit(1)).first()
 
 
-def waiting(tx: Tx, case_id: str) -> Row[Any] | None:
+def waiting(tx: Tx, case_id: str) -> Any | None:
     """The one thing the case waits for, or None."""
-    return tx.conn.execute(_WAITING, {"of_case": case_id}).first()
+    return _WAITING.first(tx, of_case=case_id)
 
 
-def find(tx: Tx, id_: str) -> Row[Any] | None:
-    return tx.conn.execute(_REVIEW, {"of_review": id_}).first()
+def find(tx: Tx, id_: str) -> Any | None:
+    return _REVIEW.first(tx, of_review=id_)
 
 
-def shown(tx: Tx, row: Row[Any]) -> dict[str, Any]:
+def shown(tx: Tx, row: Any) -> dict[str, Any]:
     """What was on the page when this review was opened."""
     document: dict[str, Any] = tx.codec.load(row.shown, f"review:{row.id}")
     return document
 
 
-def decision_on(tx: Tx, id_: str) -> Row[Any] | None:
-    return tx.conn.execute(_DECISION, {"of_review": id_}).first()
+def decision_on(tx: Tx, id_: str) -> Any | None:
+    return _DECISION.first(tx, of_review=id_)
 
 
-def decisions_of(tx: Tx, case_id: str) -> list[Row[Any]]:
-    return list(tx.conn.execute(_DECISIONS, {"of_case": case_id}))
+def decisions_of(tx: Tx, case_id: str) -> list[Any]:
+    return _DECISIONS.all(tx, of_case=case_id)
 
 
-def body_of(tx: Tx, row: Row[Any]) -> dict[str, Any]:
+def body_of(tx: Tx, row: Any) -> dict[str, Any]:
     document: dict[str, Any] = tx.codec.load(row.body, f"decision:{row.review_id}")
     return document
 
 
-def decide(tx: Tx, review: Row[Any], action: str, *, actor: str, channel: Channel, body: dict[str, Any]) -> bool:
+def decide(tx: Tx, review: Any, action: str, *, actor: str, channel: Channel, body: dict[str, Any]) -> bool:
     """Record what ends the wait. True when this call recorded it, False when it was recorded before by the same.
 
     Raises AlreadyDecided naming the standing decision, CaseChanged when the case moved on, FourEyes when this person
@@ -169,16 +201,13 @@ def decide(tx: Tx, review: Row[Any], action: str, *, actor: str, channel: Channe
         "body_hash": fingerprint,
         "at": tx.now,
     }
-    if standing := decision_on(tx, review.id):
-        return _again(standing, actor, fingerprint)
-    if review.status != "waiting":
-        raise NotWaiting()
-    if not _insert(tx, row):
+    waits = review.status == "waiting"
+    if not waits or not _insert(tx, row):
         if standing := decision_on(tx, review.id):
             return _again(standing, actor, fingerprint)
-        raise FourEyes()
-    tx.conn.execute(update(reviews).where(reviews.c.id == review.id), {"status": "decided"})
-    tx.conn.execute(update(links).where(links.c.review_id == review.id, links.c.used_at.is_(None)), {"used_at": tx.now})
+        raise FourEyes() if waits else NotWaiting()
+    _DECIDED.run(tx, of_review=review.id)
+    _LINKS_USED.run(tx, of_review=review.id, used_at=tx.now)
     told = {key: body[key] for key in ("reason_codes",) if body.get(key)}
     data = {
         "review_id": review.id,
@@ -194,28 +223,18 @@ def decide(tx: Tx, review: Row[Any], action: str, *, actor: str, channel: Channe
 
 def end_if_withdrawn(tx: Tx, case_id: str, review_id: str) -> None:
     """A case that was withdrawn while it ran ends at the first wait it comes to."""
-    by, review = cases.get(tx, case_id).withdrawn_by, find(tx, review_id)
-    if by and review is not None:
+    by = cases.get(tx, case_id).withdrawn_by
+    if by and (review := find(tx, review_id)) is not None:
         decide(tx, review, "withdrawn", actor=by, channel="api", body={})
 
 
 def _insert(tx: Tx, row: dict[str, Any]) -> bool:
-    """Insert unless this review has a decision, or (second review) this actor approved this version before."""
-    taken = exists().where(decisions.c.review_id == row["review_id"])
-    approved_before = exists().where(
-        decisions.c.case_id == row["case_id"],
-        decisions.c.version == row["version"],
-        decisions.c.action == "approve",
-        func.lower(decisions.c.actor) == row["actor"].lower(),
-        literal(row["stage"]) == "second_review",
-        literal(row["action"]) == "approve",
-    )
-    values = select(*(literal(value, decisions.c[name].type).label(name) for name, value in row.items()))
-    query = insert(decisions).from_select(list(row), values.where(~taken, ~approved_before))
-    return tx.conn.execute(query.execution_options(preserve_rowcount=True)).rowcount == 1
+    """Record it; False when the review has a decision or the actor may not give a second one."""
+    given = {f"a_{name}": value for name, value in row.items()}
+    return _DECIDE.run(tx, lower_actor=row["actor"].lower(), **given) == 1
 
 
-def _again(standing: Row[Any], actor: str, fingerprint: str) -> bool:
+def _again(standing: Any, actor: str, fingerprint: str) -> bool:
     if standing.actor == actor and standing.body_hash == fingerprint:
         return False
     if standing.action in SUPERSEDING:
@@ -284,7 +303,7 @@ def parked(tx: Tx) -> list[tuple[str, str, str]]:
     return [(row.case_id, row.stage, row.id) for row in tx.conn.execute(query)]
 
 
-def overdue(stage: Stage, tx: Tx, *, late: timedelta = timedelta(), only: str | None = None) -> list[Row[Any]]:
+def overdue(stage: Stage, tx: Tx, *, late: timedelta = timedelta(), only: str | None = None) -> list[Any]:
     """Waits of a stage whose due time came ``late`` ago, of cases that are not set aside; ``only`` looks at one."""
     over = reviews.c.due_at <= stamp(datetime.fromisoformat(tx.now) - late)
     if stage == "service":  # a short wait that seems to begin only later was opened before the clock was set back

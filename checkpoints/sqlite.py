@@ -212,7 +212,7 @@ class SqliteDatabase:
 
     def _work(self, job: Job) -> None:
         assert job.work is not None
-        tx = Tx(self._conn, self.codec, self.clock(), self._heads)
+        tx = Tx(self._conn, self.codec, self.clock(), self._heads, self._raw)
         job.result = job.work(tx)
         tx.finish()
         job.touched = tx.touched

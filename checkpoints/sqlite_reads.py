@@ -38,7 +38,9 @@ def sqlite_engine(path: Path, *, readonly: bool = False, glancing: bool = False,
 
     ``patience`` is how many seconds a lock held by another process (a backup) is waited for.
     """
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": patience})
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": patience, "cached_statements": 512}
+    )
 
     def connected(dbapi: sqlite3.Connection, _: Any) -> None:
         dbapi.isolation_level = None
@@ -86,7 +88,7 @@ class SqliteReads:
         try:
             self._raw.execute("BEGIN")
             try:
-                return work(Tx(self._near, self._codec, self._clock()))
+                return work(Tx(self._near, self._codec, self._clock(), None, self._raw))
             finally:
                 self._raw.execute("ROLLBACK")
         except STORAGE as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
@@ -28,12 +29,20 @@ def stamp(at: datetime) -> str:
 class Tx:
     """A transaction in progress: the connection, the codec, one ``now`` for all it writes, and whom it touched."""
 
-    __slots__ = ("closing", "codec", "conn", "heads", "now", "touched")
+    __slots__ = ("closing", "codec", "conn", "dialect", "heads", "now", "raw", "touched")
 
     def __init__(
-        self, conn: Connection, codec: Codec, now: datetime, heads: dict[str, tuple[int, str]] | None = None
+        self,
+        conn: Connection,
+        codec: Codec,
+        now: datetime,
+        heads: dict[str, tuple[int, str]] | None = None,
+        raw: sqlite3.Connection | None = None,
     ) -> None:
         self.conn = conn
+        self.raw = raw
+        """The driver's connection under ``conn``, where prepared statements may run on it directly."""
+        self.dialect = "sqlite" if raw is not None else conn.dialect.name
         self.codec = codec
         self.now = stamp(now)
         self.touched: set[str] = set()

@@ -43,8 +43,8 @@ def ask_reviewers(
     tx: Tx, ctx: Context, case_id: str, record: CaseRecord, review_id: str, *, besides: str | None = None
 ) -> None:
     """The approval request to every reviewer, but not to ``besides``, who approved first."""
-    review = reviews.find(tx, review_id)
-    if review is None or not ctx.settings.reviewer_addresses:
+    review = reviews.find(tx, review_id) if ctx.settings.reviewer_addresses else None
+    if review is None:
         return
     link = f"{ctx.settings.public_url.rstrip('/')}/review/"
     letter = approval_request(

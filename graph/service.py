@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence, Set
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from checkpoints import access, audit, cases, matches, reviews, traces, views
@@ -59,11 +60,12 @@ class Service:
             known = cases.remember(tx, actor.name, key.key, key.body_hash, ids) if key is not None else None
             if known is not None:
                 return [views.view(tx, cases.get(tx, id_)) for id_ in known], False
-            for id_, parts in zip(ids, applications, strict=True):
-                submission = Submission(version=1, parts=list(parts))
-                cases.accept(tx, id_, submission, client=actor.name, external_ref=external_ref, graph=GRAPH_VERSION)
+            take = partial(cases.accept, tx, client=actor.name, external_ref=external_ref, graph=GRAPH_VERSION)
+            first = [Submission(version=1, parts=list(parts)) for parts in applications]
+            rows = [take(id_, version) for id_, version in zip(ids, first, strict=True)]
+            for id_ in ids:
                 traces.keep(tx, id_, trace)
-            return [views.fresh(tx, cases.get(tx, id_)) for id_ in ids], True
+            return [views.fresh(tx, row) for row in rows], True
 
         found, new = await self.context.db.write(accept)
         faults.point("submit.after_commit")
