@@ -8,9 +8,10 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from api import bundle, cases, console, custody, operations, problems, review, trail
+from api import bundle, cases, console, custody, merchant, operations, problems, review, trail
 from api.console.signin import Gate
 from api.limits import BodyLimit
+from api.merchant.page import Gate as MerchantGate
 from api.metrics import Metrics
 from api.traced import Traced
 from graph.wiring import Product
@@ -29,6 +30,7 @@ def create_app(product: Product, metrics: Metrics) -> ASGIApp:
     app.state.metrics = metrics
     app.state.watchers = trail.Watchers(product)
     app.state.gate = Gate(product)
+    app.state.merchant_gate = MerchantGate(product)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     if not (product.settings.svc1_url and product.settings.svc2_url):
         app.mount("/sandbox", sandbox(product.settings.data_dir / "sandbox.db"))
@@ -43,7 +45,7 @@ def openapi_document() -> dict[str, Any]:
 def _routed() -> FastAPI:
     app = FastAPI(title="Merchant onboarding", version="1", description=DESCRIPTION, redoc_url=None)
     problems.install(app)
-    for part in (cases, custody, trail, bundle, review, console, operations):
+    for part in (cases, custody, trail, bundle, review, merchant, console, operations):
         app.include_router(part.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

@@ -304,6 +304,45 @@ clearances = Table(
 """What people said of a screening hit: not the same person, because …, or that they take it back; the newest counts."""
 Index("clearances_by_case", clearances.c.case_id)
 
+merchant_drafts = Table(
+    "merchant_drafts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("email_key", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("expires_at", String, nullable=False),
+)
+"""Applications that merchants have begun on our own page: gone once they are sent, or when their time is over."""
+Index("merchant_drafts_by_end", merchant_drafts.c.expires_at)
+
+merchant_files = Table(
+    "merchant_files",
+    metadata,
+    Column("draft_id", String, ForeignKey("merchant_drafts.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+merchant_links = Table(
+    "merchant_links",
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("email_key", String),
+    Column("draft_id", String),
+    Column("case_id", String, ForeignKey("cases.id")),
+    Column("mailed", Boolean, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("expires_at", String, nullable=False),
+)
+"""A merchant's links: to a draft until it is sent, from then on to its case. Only hashes of the tokens."""
+Index("merchant_links_by_email", merchant_links.c.email_key)
+Index("merchant_links_by_draft", merchant_links.c.draft_id)
+Index("merchant_links_by_end", merchant_links.c.expires_at)
+
 match_keys = Table(
     "match_keys",
     metadata,

@@ -14,6 +14,8 @@ from checkpoints.schema import (
     drafts,
     idempotency,
     letters,
+    merchant_drafts,
+    merchant_files,
     recordings,
     reviews,
     submissions,
@@ -46,6 +48,8 @@ SEALED: Final[tuple[Sealed, ...]] = (
     Sealed(drafts, "body", lambda row: f"draft:{row['name']}:{row['case_id']}"),
     Sealed(clearances, "body", lambda row: f"clearance:{row['subject_key']}:{row['entry_id']}:{row['number']}"),
     Sealed(audit, "data", lambda row: f"audit:{row['case_id']}:{row['case_seq']}"),
+    Sealed(merchant_drafts, "body", lambda row: f"merchant_draft:{row['id']}", ""),
+    Sealed(merchant_files, "body", lambda row: f"merchant_file:{row['draft_id']}:{row['number']}", ""),
     Sealed(audit_seals, "body", lambda row: f"seal:{row['prev_hash']}", ""),
     Sealed(idempotency, "answer", lambda row: f"idempotency:{row['client']}:{row['key']}", ""),
 )

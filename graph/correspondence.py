@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from checkpoints import cases, outbox, reviews
 from checkpoints.database import Tx
+from graph import merchant_links
 from graph.context import Context
 from onboarding.assessment import Assessment, Requirement
 from onboarding.case import CaseRecord
@@ -103,6 +104,7 @@ def ask_merchant(
         legal_name=record.application.legal_name,
         requirements=[Requirement.from_json(item) for item in items],
         due_at=datetime.fromisoformat(due_at),
+        link=merchant_links.to_case(tx, ctx, case_id, "information_request", review.round),
     )
     _queue(tx, case_id, "information_request", review.round, record.application.contact.email, letter, review_id)
 
@@ -131,7 +133,8 @@ def welcome(tx: Tx, ctx: Context, case_id: str) -> None:
     """The one letter a merchant gets when both services are active."""
     record = cases.record_of(tx, cases.get(tx, case_id))
     if record is not None and record.application.contact.email:
-        letter = welcome_letter(case_id=case_id, legal_name=record.application.legal_name)
+        link = merchant_links.to_case(tx, ctx, case_id, "welcome")
+        letter = welcome_letter(case_id=case_id, legal_name=record.application.legal_name, link=link)
         _queue(tx, case_id, "welcome", 1, record.application.contact.email, letter)
 
 
@@ -141,7 +144,8 @@ def decline(tx: Tx, ctx: Context, case_id: str, review_id: str) -> None:
     if record is None or decided is None or not record.application.contact.email:
         return
     codes = reviews.body_of(tx, decided).get("reason_codes") or record.recommendation.reasons
-    letter = rejection(case_id=case_id, legal_name=record.application.legal_name, reason_codes=codes)
+    link = merchant_links.to_case(tx, ctx, case_id, "rejection")
+    letter = rejection(case_id=case_id, legal_name=record.application.legal_name, reason_codes=codes, link=link)
     _queue(tx, case_id, "rejection", 1, record.application.contact.email, letter)
 
 
@@ -152,7 +156,8 @@ def report_closing(tx: Tx, ctx: Context, case_id: str, review_id: str) -> None:
         return
     asked = reviews.shown(tx, review)["request"] if review.stage == "information" else []
     paths = [item["path"] for item in asked]
-    letter = closed_unanswered(case_id=case_id, legal_name=record.application.legal_name, asked=paths)
+    link = merchant_links.to_case(tx, ctx, case_id, "closed_unanswered")
+    letter = closed_unanswered(case_id=case_id, legal_name=record.application.legal_name, asked=paths, link=link)
     _queue(tx, case_id, "closed_unanswered", 1, record.application.contact.email, letter)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from checkpoints import access, outbox, reviews, traces
 from checkpoints.database import Tx
+from graph import merchant_links
 from graph.context import Context
 from graph.correspondence import LINK_ACTIONS, marker
 from graph.signing import SIGN_IN, with_token
@@ -86,6 +87,8 @@ def _body(tx: Tx, ctx: Context, row: outbox.LetterRow) -> dict[str, Any]:
         body = _with_links(tx, ctx, row, body)
     elif row.kind == SIGN_IN:
         body = with_token(ctx, body)
+    else:
+        body = merchant_links.with_token(ctx, body)
     return body
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from checkpoints import access, cases, outbox, reviews
 from checkpoints.database import Tx
-from graph import correspondence
+from graph import correspondence, merchant_links
 from graph.context import Context
 from onboarding.assessment import Requirement
 from onboarding.case import CaseRecord
@@ -56,6 +56,7 @@ def notice(tx: Tx, ctx: Context, case: Any, review: Any) -> int:
         case_id=case.id,
         legal_name=record.application.legal_name,
         since=datetime.fromisoformat(cases.received_at(tx, case.id, case.version) or case.submitted_at),
+        link=merchant_links.to_case(tx, ctx, case.id, "still_looking", case.version),
     )
     to = record.application.contact.email
     return outbox.queue(tx, case.id, "still_looking", case.version, to, letter.to_json(), review_id=review.id)
@@ -71,6 +72,7 @@ def ask_again(tx: Tx, ctx: Context, case: Any, review: Any) -> int:
         legal_name=record.application.legal_name,
         requirements=[Requirement.from_json(item) for item in reviews.shown(tx, review)["request"]],
         due_at=datetime.fromisoformat(review.due_at),
+        link=merchant_links.to_case(tx, ctx, case.id, "information_reminder", review.round),
     )
     return _send(tx, "information_reminder", review, [record.application.contact.email], letter)
 

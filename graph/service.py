@@ -124,10 +124,20 @@ class Service:
         self.nudge(case_id)
         return view
 
-    async def inform(self, actor: Actor, case_id: str, parts: Sequence[Part], *, key: Key | None = None) -> CaseView:
+    async def inform(
+        self,
+        actor: Actor,
+        case_id: str,
+        parts: Sequence[Part],
+        *,
+        key: Key | None = None,
+        request_id: str | None = None,
+        channel: Channel = "api",
+    ) -> CaseView:
         """New information: the answer to a request, or an amendment of a case that waits for a reviewer.
 
         It makes the next application version and ends the wait; a decision on what was shown before is then refused.
+        With ``request_id`` it answers that one request and nothing else; answered again it changes nothing.
         Raises CaseNotFound, NotWaiting, IdempotencyKeyReused.
         """
 
@@ -136,12 +146,16 @@ class Service:
             row = cases.get(tx, case_id)
             if key is not None and cases.remembered(tx, actor.name, key.key, key.body_hash) is not None:
                 return views.view(tx, row)
+            if request_id is not None and _answered(tx, case_id, request_id):
+                return views.view(tx, row)
             review = reviews.waiting(tx, case_id)
+            if request_id is not None and (review is None or review.id != request_id):
+                raise NotWaiting()
             if review is None or review.stage not in ("information", "review", "second_review"):
                 raise NotWaiting()
             version = _next_version(tx, row, parts, actor.name, "answer")
             action = "answered" if review.stage == "information" else "amended"
-            reviews.decide(tx, review, action, actor=actor.name, channel="api", body={"version": version})
+            reviews.decide(tx, review, action, actor=actor.name, channel=channel, body={"version": version})
             if key is not None:
                 cases.remember(tx, actor.name, key.key, key.body_hash, [case_id])
             return views.view(tx, cases.get(tx, case_id))
@@ -150,7 +164,7 @@ class Service:
         self.nudge(case_id)
         return view
 
-    async def withdraw(self, actor: Actor, case_id: str) -> CaseView:
+    async def withdraw(self, actor: Actor, case_id: str, *, channel: Channel = "api") -> CaseView:
         """End an open case, now if it waits, else at its next wait. Raises CaseNotFound, Conflict if too late."""
 
         def record(tx: Tx) -> CaseView:
@@ -166,7 +180,7 @@ class Service:
             cases.withdraw(tx, case_id, actor.name)
             audit.append(tx, case_id, actor.name, "case.withdrawal_requested", {})
             if review is not None:
-                reviews.decide(tx, review, "withdrawn", actor=actor.name, channel="api", body={})
+                reviews.decide(tx, review, "withdrawn", actor=actor.name, channel=channel, body={})
             return views.view(tx, cases.get(tx, case_id))
 
         view = await moved(self.context, record)
@@ -198,6 +212,12 @@ async def moved(ctx: Context, work: Work[CaseView]) -> CaseView:
         return view
 
     return await ctx.db.write(both if trace else work)
+
+
+def _answered(tx: Tx, case_id: str, request_id: str) -> bool:
+    """Whether this very request of the case was answered before."""
+    made = reviews.decision_on(tx, request_id)
+    return made is not None and made.case_id == case_id and made.action == "answered"
 
 
 def _review(tx: Tx, case: Any, review_id: str | None) -> reviews.Review:

@@ -47,7 +47,7 @@ STATUS_OF_STAGE: Final[dict[str, Status]] = {
     "information": "awaiting_information",
     "service": "activating",
 }
-Channel = Literal["api", "email", "console", "clock"]
+Channel = Literal["api", "email", "console", "merchant", "clock"]
 
 
 class CaseRecord(Value):

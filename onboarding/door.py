@@ -179,6 +179,36 @@ def make_part(content: JsonValue, format_: PartFormat, *, source: str = "input",
     )
 
 
+PDF_STARTS: Final = 1024
+"""A PDF's mark stands within its first kilobyte (ISO 32000-1, annex H)."""
+
+
+def kind_of(body: bytes) -> str | None:
+    """The media type of a document by its content, whatever it is called; None for what nobody here reads."""
+    if body.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if body.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if b"%PDF-" in body[:PDF_STARTS]:
+        return "application/pdf"
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    odd = any(unicodedata.category(char) == "Cc" and char not in "\t\n\r\f" for char in text)
+    return None if odd or not text.strip() else "text/plain"
+
+
+def uploaded_part(name: str, body: bytes) -> Part:
+    """A document from a person's browser, by its content. Raises BadInput naming the file."""
+    media_type = kind_of(body)
+    if media_type is None:
+        clean = "".join(char for char in name if unicodedata.category(char)[0] != "C")[:100] or "unnamed"
+        words = "is empty" if not body.strip() else "is no PDF, PNG or JPEG file and no plain text"
+        raise BadInput(f"The file {clean!r} {words}.", field="documents")
+    return document_part(name, body, media_type)
+
+
 def document_part(name: str, body: bytes, media_type: str) -> Part:
     """An uploaded document. Raises BadInput for a kind that nobody here reads."""
     format_ = MEDIA.get(media_type)

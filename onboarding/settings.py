@@ -88,6 +88,11 @@ class Settings(Value):
     information_reminder_days: float = Field(
         default=7, gt=0, description="How long before a request expires the merchant is reminded of it."
     )
+    self_service: bool = Field(
+        default=True, description="Whether merchants may apply, follow their case and answer on pages of this service."
+    )
+    draft_days: float = Field(default=30, gt=0, description="How long an application that was begun is kept unsent.")
+    merchant_link_days: float = Field(default=90, gt=0, description="How long a merchant's link to their case lives.")
     link_hours: float = Field(default=72, gt=0, description="How long the links of an approval letter live.")
     seal_seconds: float = Field(default=60, gt=0, description="How often the audit trail of all cases is sealed.")
     checkpoint_days: float = Field(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
+from harness.words import SUSPICION
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -306,12 +307,6 @@ def test_the_information_request_says_what_why_and_how():
     assert "reply to this letter, and leave the reference case-1" in by_reply.text
 
 
-SUSPICION = re.compile(
-    r"screen|sanction|\bpep\b|politic|watch ?list|\blist(ed|s)?\b|suspic|suspect|fraud|launder|terror|crime|criminal|"
-    r"injection|prompt|hidden|homoglyph|formula|card number|duplicate|another merchant|match|hit\b|flag|compliance|"
-    r"prohibited|risk|score|model|rule|alert|investigat",
-    re.IGNORECASE,
-)
 TO_MERCHANTS = (
     "information_request", "information_reminder", "welcome", "rejection", "still_looking", "closed_unanswered"
 )  # fmt: skip

@@ -1,0 +1,8 @@
+"""The merchant's own pages: apply, and follow the application by a personal link. Plain pages, no JavaScript."""
+
+from fastapi import APIRouter
+
+from api.merchant import follow
+
+router = APIRouter(include_in_schema=False)
+router.include_router(follow.router)

@@ -1,0 +1,136 @@
+"""What all of a merchant's pages share: headers, limits, the checks of a posted form, and errors as pages."""
+
+import hmac
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+
+from api.auth import product_of
+from api.console.page import HEADERS, MOST_FIELDS, same_origin, templates
+from api.console.throttle import Throttle
+from api.limits import TooLarge
+from api.locales import locale_of, moment
+from api.problems import status_of
+from graph.wiring import Product
+from onboarding.errors import BadInput, Forbidden, LinkUnknown, OnboardingError
+
+FORMS_EACH: Final = (120, timedelta(minutes=15))
+WRONG_EACH: Final = (60, timedelta(minutes=15))
+LETTERS_EACH: Final = (5, timedelta(minutes=15))
+BEGUN_EACH: Final = (20, timedelta(hours=1))
+MOST_FILES: Final = 10
+LONGEST_FIELD: Final = 200_000
+"""Bytes of one field as it is read; what may be kept is less, and a longer one is given back with a word about it."""
+templates.env.filters["local_moment"] = moment
+UNKNOWN: Final = "This link does not work, or does not work any more. Please use the newest link we sent you."
+
+
+class Gate:
+    """How often one place may send forms, try links that are none and begin, and one address may get letters."""
+
+    def __init__(self, product: Product) -> None:
+        clock = product.context.clock
+        self.forms, self.wrong = Throttle(*FORMS_EACH, clock), Throttle(*WRONG_EACH, clock)
+        self.letters, self.begun = Throttle(*LETTERS_EACH, clock), Throttle(*BEGUN_EACH, clock)
+
+
+class MerchantRoute(APIRoute):
+    """Every answer carries the headers, every error is a page, and nobody tries too often."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        inner = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            answer = await _answered(request, inner)
+            for name, value in HEADERS.items():
+                answer.headers[name] = value
+            return answer
+
+        return handle
+
+
+async def _answered(request: Request, inner: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+    if not product_of(request).settings.self_service:
+        return sorry(request, "There is no such page.", 404)
+    if request.method == "POST" and not gate_of(request).forms.allowed(place(request)):
+        return too_often(request)
+    try:
+        return await inner(request)
+    except LinkUnknown:
+        known = gate_of(request).wrong.allowed(place(request))
+        return sorry(request, UNKNOWN, 404) if known else too_often(request)
+    except OnboardingError as error:
+        return sorry(request, error.detail, status_of(error))
+    except HTTPException as error:
+        return sorry(request, str(error.detail), error.status_code)
+    except RequestValidationError:
+        return sorry(request, "This address cannot be read.", 422)
+
+
+def gate_of(request: Request) -> Gate:
+    gate: Gate = request.app.state.merchant_gate
+    return gate
+
+
+def place(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client else ""
+
+
+def show(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """A page, with dates as the reader writes them."""
+    context |= {"locale": locale_of(request)}
+    return templates.TemplateResponse(request, f"merchant/{template}", context, status_code=status)
+
+
+def sorry(request: Request, words: str, status: int) -> HTMLResponse:
+    """An error in words."""
+    return show(request, "sorry.html", status, words=words)
+
+
+def too_often(request: Request) -> HTMLResponse:
+    """For whoever tries and tries."""
+    answer = sorry(request, "Too many tries from your address. Wait some minutes and try again.", 429)
+    answer.headers["Retry-After"] = "300"
+    return answer
+
+
+def csrf_of(product: Product, token: str) -> str:
+    """What the forms behind this link carry; without a link, those of a page anybody may open."""
+    return product.context.lookup.token("merchant-form", token)
+
+
+async def posted(request: Request, token: str) -> FormData:
+    """The form, if a page of ours behind this very link sent it. Raises Forbidden, BadInput, TooLarge."""
+    product = product_of(request)
+    same_origin(request, product)
+    try:
+        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD)
+    except TooLarge:
+        raise
+    except (MultiPartException, HTTPException, ValueError, LookupError) as error:
+        raise BadInput("The form cannot be read. Was a text or the number of files too large?") from error
+    if not hmac.compare_digest(str(form.get("csrf", "")).encode(), csrf_of(product, token).encode()):
+        raise Forbidden("This form is not from this page. Open the page again.")
+    return form
+
+
+def typed(form: FormData, name: str) -> str:
+    """One field as it was typed, line breaks of any browser as one."""
+    value = form.get(name, "")
+    return value.replace("\r\n", "\n") if isinstance(value, str) else ""
+
+
+async def uploads(form: FormData, name: str = "documents") -> list[tuple[str, bytes]]:
+    """``(name, bytes)`` of every file that was chosen; a browser sends an empty one when none was."""
+    found = [item for item in form.getlist(name) if isinstance(item, UploadFile)]
+    read = [(item.filename or "", await item.read()) for item in found]
+    return [(filename, body) for filename, body in read if filename or body]
