@@ -1,4 +1,4 @@
-"""The merchant's case by their own link: it gives nothing away, an answer is taken once, and looking changes nothing."""
+"""The merchant's case by a link of their own: it gives nothing away, answers once, and looking changes nothing."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
