@@ -2,7 +2,7 @@
 
 import pytest
 
-from onboarding.reading.amounts import currency_in, period_in, read_amount, read_share
+from onboarding.reading.amounts import ShareReading, currency_in, period_in, read_amount, read_share
 from onboarding.reading.dates import proof, read_date
 from onboarding.reading.text import clean
 
@@ -81,7 +81,7 @@ def test_a_json_number_is_its_value_whatever_its_digits_look_like() -> None:
     assert read_amount(123.456, currency="EUR") == ("123.46", "EUR", None)
     assert read_amount("123.456", currency="EUR") == ("123456.00", "EUR", None)
     assert read_amount(1e6, currency="JPY") == ("1000000", "JPY", None)
-    assert read_share(12.345) == (12.345, False)
+    assert read_share(12.345) == ShareReading(12.345)
 
 
 @pytest.mark.parametrize(
@@ -168,4 +168,4 @@ def test_fractions_in_words_and_signs_are_notation() -> None:
 
 
 def test_a_bare_fraction_is_marked_and_not_decided_alone() -> None:
-    assert read_share(0.25) == (0.25, True)
+    assert read_share(0.25) == ShareReading(0.25, bare=True)

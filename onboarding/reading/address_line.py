@@ -40,7 +40,7 @@ _JP_CITY: Final = re.compile(
 )
 _KR_PROVINCE: Final = re.compile(
     r"((?:서울|부산|대구|인천|광주|대전|울산|세종)(?:특별시|광역시|특별자치시|시)?|제주(?:특별자치도|도)?|"
-    r"[가-힣]{2}(?:특별자치)?도|경남|경북|전남|전북|충남|충북|강원|경기)(?=\s|$)"
+    r"[가-힣]{2,3}(?:특별자치)?도|경남|경북|전남|전북|충남|충북|강원|경기)(?=\s|$)"
 )
 _KR_CITY: Final = re.compile(r"((?:[가-힣]{1,5}[시군])(?:\s[가-힣]{1,4}구)?|[가-힣]{1,5}[구군])(?=\s|$)")
 
@@ -253,7 +253,7 @@ def _korean(text: str) -> dict[str, str]:
     if code and (code.start() == 0 or code.end() == len(text) or code[0][0] in "(["):
         parts["postal_code"] = code[1]
         text = f"{text[: code.start()]} {text[code.end() :]}".strip(" ,()")
-    text = " ".join(re.sub(r"^대한민국\s*", "", text).replace("우)", "").split())
+    text = " ".join(re.sub(r"^대한민국\s*|\(?우\)\s?", "", text).split())
     province = _KR_PROVINCE.match(text)
     if province:
         parts["region"] = province[1]

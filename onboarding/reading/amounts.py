@@ -167,10 +167,12 @@ _PARTS_IN_WORDS: Final = (
 
 
 class ShareReading(NamedTuple):
-    """``pct`` is 0 to 100 (as stated, also beyond); ``bare`` a fraction of at most 1 without a percent sign."""
+    """``pct`` is 0 to 100 (as stated, also beyond); ``bare`` a fraction of at most 1 without a percent sign;
+    ``rest`` what the others leave ("the rest"), whose ``pct`` is 0 until they are known."""
 
     pct: int | float
     bare: bool = False
+    rest: bool = False
 
 
 def read_share(raw: JsonValue) -> ShareReading | None:
@@ -208,7 +210,13 @@ def read_share(raw: JsonValue) -> ShareReading | None:
             for w in words[word]
         ):
             return ShareReading(pct)
-    return None
+    return ShareReading(0, rest=True) if _rest().search(folded) else None
+
+
+@lru_cache(maxsize=1)
+def _rest() -> re.Pattern[str]:
+    words = sorted(map(fold, load_words("prose")["rest"]), key=len, reverse=True)
+    return re.compile("|".join(re.escape(w) if not w.isascii() else rf"(?<!\w){re.escape(w)}(?!\w)" for w in words))
 
 
 def plain_number(value: Decimal | float) -> int | float:

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.composites import by_shape, parts_of
 from onboarding.reading.labels import read_label
+from onboarding.reading.legal_forms import is_entity
 from onboarding.reading.people import flag, mentions, role_kinds
 from onboarding.reading.placing import PERSON_SCOPES, Place, place
 from onboarding.reading.text import clean, scalar_text
@@ -51,6 +52,8 @@ class Collector:
             return
         if spot.path is None:
             self._unplaced(path, value, where, label, spot)
+        elif spot.scheme == "company" and spot.path == "legal_name" and _is_told(value):
+            self.emit("business_description", value, where, label, 0.8)
         elif spot.path.startswith("persons[]."):
             self._person_value(path, spot, value, where, label)
         elif spot.path in {"contact", "bank", "registration"}:
@@ -80,18 +83,27 @@ class Collector:
             self._person(number, "name", person, where, label)
             self._person(number, "ownership_pct", value, where, label)
             return
-        if text and spot.scope != "@ignored" and not read_label(str(path[-1])).segments:
+        if text and spot.scope != "@ignored" and _says_nothing(str(path[-1])):
             shaped = by_shape(text)
             if shaped:
                 weight = 0.3 if spot.scope in PERSON_SCOPES else 0.5
                 self.emit(shaped, value, where, label, weight)
                 return
+        if text and self._is_text_of_person(path, spot):
+            self.add((*path[:-1], "name"), value, where)
+            return
         if text and self._before == "address.line1" and read_label(str(path[-1])).has("~number"):
             self.emit("address.house_number", value, where, label)
             return
         self.emit("extra", value, where, label)
         if text and self._latest is not None and spot.scope != "@ignored":
             self._role_in_notes(text, where, label)
+
+    @staticmethod
+    def _is_text_of_person(path: Sequence[Key], spot: Place) -> bool:
+        """``<owner dob="…">Jane Doe</owner>``: what an element of a person says is the name."""
+        leaf = str(path[-1]).lower()
+        return spot.scope in PERSON_SCOPES and leaf in {"value", "text", "#text", "_text", "$", "content"}
 
     def _role_in_notes(self, text: str, where: str, label: str) -> None:
         """A note that consists of or starts with a bare office ("director. …") speaks of the person just named."""
@@ -138,6 +150,11 @@ class Collector:
             return
         if field == "phrase":
             self._phrase(path, spot, value, where, label)
+            return
+        if field == "sole_owner" and isinstance(value, str) and flag(value) is None and mentions(value):
+            self._phrase(path, spot, value, where, label)  # "Director and sole owner: Jane Doe"
+            field, value = "roles", "sole owner"
+            self._person(self._latest or 0, field, value, where, label)
             return
         number = self._number_of(path, spot, field=field, value=value)
         if field == "sole_owner":
@@ -258,6 +275,17 @@ class Collector:
         self, number: int, field: str, value: JsonValue, where: str, label: str | None, confidence: float = 1.0
     ) -> None:
         self.emit(f"persons[{number}].{field}", value, where, label, confidence)
+
+
+def _is_told(value: JsonValue) -> bool:
+    """Whether what stands under "business" is told in words and is no name."""
+    words = value.split() if isinstance(value, str) else []
+    return len(words) > 4 and not is_entity(str(value)) and sum(word[0].islower() for word in words) * 2 > len(words)
+
+
+def _says_nothing(label: str) -> bool:
+    """Whether a label leaves its value's meaning open: unknown, or only "value", "number"."""
+    return all(concept[0] == "~" for segment in read_label(label).segments for concept in segment)
 
 
 def _is_person_key(key: str) -> bool:

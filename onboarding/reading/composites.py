@@ -6,7 +6,7 @@ from typing import Final
 from onboarding.reading.bank import find_iban, looks_like_iban
 from onboarding.reading.dates import is_date_like
 
-_EMAIL: Final = re.compile(r"[^\s@<>,;:()\[\]]{1,64}@[^\s@<>,;()\[\]]{1,190}")
+_EMAIL: Final = re.compile(r"[^\s@<>,;:()\[\]、。；：（）／]{1,64}@[^\s@<>,;()\[\]]{1,190}")
 _URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>,;]{3,200}", re.IGNORECASE)
 _PHONE: Final = re.compile(r"\+?[\d(][\d ().\-/]{5,24}\d")
 _SHORT: Final = 400

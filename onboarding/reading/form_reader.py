@@ -158,7 +158,7 @@ class FormReader:
 
     def _is_phrase(self, pair: Pair, spot: Place) -> bool:
         """Whether a person's value says more than a name."""
-        if spot.path not in ("persons[].phrase", "persons[].name"):
+        if spot.path not in ("persons[].phrase", "persons[].name", "persons[].sole_owner"):
             return False
         text = self.page.plain[pair.start : pair.end]
         return any(char.isdigit() for char in text) or ("(" in text and len(text) > 40)

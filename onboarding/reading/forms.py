@@ -64,6 +64,10 @@ class _Reader:
         self._continue(line)
 
     def _pair(self, line: Line, mark: Mark, stop: int) -> None:
+        opening = self.page.plain[mark.start - 1 : mark.start] if mark.start > line.start else ""
+        if opening and opening in "([":  # "(reading: …)": the value ends where its bracket does
+            closing = self.page.plain.find(")" if opening == "(" else "]", mark.value, stop)
+            stop = closing if closing > 0 else stop
         start, end = self._trimmed(mark.value, stop)
         if start < end:
             label = self.page.text[mark.start : mark.end].strip("\"' ")
@@ -210,7 +214,11 @@ def _keys(label: str) -> tuple[Key, ...]:
     """``owners[0].dob`` → ("owners", 0, "dob"); any other label is one key."""
     if not _DOTTED.fullmatch(label) or any(word.endswith(".") for word in label.split()):
         return (label,)
+
     parts = [part for part in re.split(r"[.\[\]]+", label) if part]
     if len(parts) < 2 or any(len(part) == 1 and part.isalpha() for part in parts):
         return (label,)
-    return tuple(int(part) if part.isdecimal() and len(part) < 6 else part for part in parts)
+    apart = tuple(int(part) if part.isdecimal() and len(part) < 6 else part for part in parts)
+    named = tuple(part for part in apart if isinstance(part, str))
+    short = len(apart) == len(named) == 2 and len(named[0]) < 5  # "Reg.datum": a label of its own
+    return (label,) if short and place((label,)).path not in (None, place(named).path) else apart

@@ -13,7 +13,7 @@ from onboarding.reading.placing import place
 from onboarding.reading.prose_page import Page
 
 Key = str | int
-_STRONG: Final = r"=>|->|→|=(?!=)|\.{3,}|…+|_{3,}|(?:\. ){3,}|\t+| {3,}(?=\S)"
+_STRONG: Final = r"=>|->|→|=(?!=)|\.{3,}|(?<=\s)\.\.(?=\s)|…+|_{3,}|(?:\. ){3,}|\t+| {3,}(?=\S)"
 _SEPARATOR: Final = re.compile(rf"(?P<strong>\s*(?:{_STRONG})\s*:?)|(?P<colon>\s?:(?!/)|(?<=\S) [-] (?=\S)|\?(?= \S))")
 _DECORATION: Final = re.compile(r"^[\s#*=_\-\[\]【】■□●◆◇▼▽・<>~+☐☑✓]+|[\s#*=_\-\[\]【】■□●◆◇▼▽<>~+]+$")
 _BULLET: Final = re.compile(r"(?P<dash>[-*•·‣▪–])\s+|(?:\(?\d{1,2}[.)]|[a-zA-Z][.)]|[①-⑳])\s+|[☐☑✓■●◆・]\s?")
@@ -101,9 +101,15 @@ def _marks(page: Page, start: int, end: int) -> Iterator[Mark]:
             mark = _inner_label(page, low, at)
         if separator.group().strip() in ("-", "?") and (low != start or mark is None or not _means_field(page, mark)):
             continue
-        if mark is not None:
+        if mark is not None and not _inside_bracket(page, start, mark, at):
             yield Mark(mark[0], mark[1], separator.end())
             low = separator.end()
+
+
+def _inside_bracket(page: Page, start: int, mark: tuple[int, int], at: int) -> bool:
+    """ "Jane Doe (director of the applicant): 60 %": the words before the colon close a bracket, they are no label."""
+    opened = page.plain.rfind("(", start, mark[0])
+    return page.plain[mark[0] : at].rstrip().endswith(")") and opened >= 0 and "(" not in page.plain[mark[0] : at]
 
 
 def _means_field(page: Page, mark: tuple[int, int]) -> bool:

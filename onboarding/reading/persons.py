@@ -164,7 +164,17 @@ def settle_shares(statements: Iterable[Somebody], everyone: list[Somebody], draf
                 draft.raise_("VALUE_INFERRED", message, None, *([candidate] if candidate else []))
             told.add(somebody.name)
             pct = plain_number(pct * 100)
-        somebody.pct = pct
+        somebody.pct = None if somebody.share.rest else pct
+    _leave_the_rest(statements, everyone)
+
+
+def _leave_the_rest(statements: Iterable[Somebody], everyone: list[Somebody]) -> None:
+    """ "The rest": what one person holds when all others' shares are stated; of two such nobody can say."""
+    resting = [somebody for somebody in everyone if somebody.share and somebody.share.rest]
+    left = plain_number(100 - sum(somebody.pct or 0 for somebody in everyone))
+    if len(resting) == 1 and 0 < left < 100:
+        for somebody in [*resting, *(s for s in statements if s.share and s.share.rest)]:
+            somebody.pct = left
 
 
 def stated_links(found: Iterable[Standing], company: str | None) -> list[OwnershipLink]:
@@ -175,15 +185,20 @@ def stated_links(found: Iterable[Standing], company: str | None) -> list[Ownersh
         if match:
             rows.setdefault((standing.candidate.source, int(match[1])), {}).setdefault(match[2], standing.candidate.raw)
     shares = {key: share for key, row in rows.items() if (share := read_share(row.get("pct")))}
-    scale = 100 if shares and all(s.bare for s in shares.values()) else 1
+    scale = 100 if shares and all(s.bare or s.rest for s in shares.values()) else 1
     links: list[OwnershipLink] = []
     for key, row in rows.items():
         owner, owns, share = clean(row.get("owner")), clean(row.get("owns")) or company, shares.get(key)
         if owner and owns and share:
             entity = _says_entity(row.get("owner_type"), owner)
             name = owner if entity else person_name(owner) or owner
-            links.append(OwnershipLink(owner=name, owner_type="entity" if entity else "person", owns=owns,
-                                       pct=plain_number(share.pct * scale)))  # fmt: skip
+            pct = share.pct * scale
+            if share.rest:
+                same = [k for k, r in rows.items() if (clean(r.get("owns")) or company) == owns and k in shares]
+                pct = 100 - sum(shares[k].pct * scale for k in same)
+            if pct or not share.rest:
+                links.append(OwnershipLink(owner=name, owner_type="entity" if entity else "person", owns=owns,
+                                           pct=plain_number(pct)))  # fmt: skip
     return links
 
 

@@ -193,6 +193,8 @@ def _generic(words: list[str], wrappers: list[Label], scope: str | None) -> str 
         return "volume" if {"~annual", "~monthly", "~amount"} & set(words) else None
     if scope == "@ticket" and "~amount" in words:
         return "ticket"
+    if parent and parent.has("@company") and scope is None and {"~number", "~id"} & set(words):
+        return "reg"
     return next((w for w in words if w in {"~name", "~title", "~id", "~type", "~code"}), words[0])
 
 

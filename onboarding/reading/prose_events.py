@@ -68,9 +68,9 @@ def events(page: Page, start: int, end: int, *, owners: bool = False) -> list[Ev
     """All statements about people in one sentence, in order. ``owners``: a label says that owners follow."""
     found = [
         *_shares(page, start, end, owners),
-        *_births(page, start, end),
+        *_births(page, start, end, owners),
         *_roles(page, start, end),
-        *_nationalities(page, start, end),
+        *_nationalities(page, start, end, owners),
         *_numbers(page, start, end),
     ]
     return sorted(found, key=lambda event: event.start)
@@ -99,7 +99,7 @@ def _inside(page: Page, cue: Cue, concept: str) -> bool:
     )
 
 
-def _births(page: Page, start: int, end: int) -> Iterator[Event]:
+def _births(page: Page, start: int, end: int, owners: bool) -> Iterator[Event]:
     for span in page.spans_in(start, end, "date"):
         if page.is_free(span.start, span.end) and is_birth_date(page, span):
             yield Event("dob", page.text[span.start : span.end], span.start, span.end, "born")
@@ -109,13 +109,13 @@ def _births(page: Page, start: int, end: int) -> Iterator[Event]:
             yield Event("dob", page.text[match.start(1) : match.end(1)], *match.span(1), "born")
     for span in page.spans_in(
         start, end, "date"
-    ):  # "(04.11.1975, deutsch)": a date in brackets after a name is a birth date
+    ):  # "(04.11.1975, deutsch)": a date in brackets after a name, or behind an owner's label, is a birth date
         bracket = page.plain.rfind("(", start, span.start)
         bracketed = bracket >= 0 and ")" not in page.plain[bracket : span.start]
         if (
-            bracketed
+            (bracketed or owners)
             and page.is_free(span.start, span.end)
-            and not page.cues_in(bracket, span.start, "founded", "born")
+            and not page.cues_in(bracket if bracketed else max(start, span.start - 40), span.start, "founded", "born")
         ):
             yield Event("dob?", page.text[span.start : span.end], span.start, span.end, "")
 
@@ -130,7 +130,7 @@ def _roles(page: Page, start: int, end: int) -> Iterator[Event]:
             yield Event(field, page.text[cue.start : cue.end], cue.start, cue.end, page.text[cue.start : cue.end])
 
 
-def _nationalities(page: Page, start: int, end: int) -> Iterator[Event]:
+def _nationalities(page: Page, start: int, end: int, owners: bool) -> Iterator[Event]:
     for cue in page.cues_in(start, end, "nationality"):
         lead = _LEAD.search(page.plain, max(cue.start - 30, start), cue.start)
         if lead and country_code(lead.group(1)):
@@ -150,7 +150,7 @@ def _nationalities(page: Page, start: int, end: int) -> Iterator[Event]:
                 page.text[cue.start : cue.end],
             )
     for match in _CODE.finditer(page.plain, start, end):
-        if page.cues_in(start, end, "born") and country_code(match.group(1)):
+        if (owners or page.cues_in(start, end, "born")) and country_code(match.group(1)):
             yield Event("nationality?", match.group(1), *match.span(1), "")
     for match in _DEMONYM.finditer(page.plain, start, end):
         before = page.low[max(match.start() - 8, start) : match.start()].split()

@@ -38,6 +38,8 @@ def _sole_trader() -> Phrases:
         "sou mei",
         "sole trader",
         "self-employed",
+        "sole prop",
+        "sole props",
         "selbständig",
         "selbstständig",
         "soy autónomo",
@@ -129,6 +131,7 @@ def _sole(page: Page) -> Iterator[Found]:
         if (
             entity_type(page.text[cue.start : cue.end]) == "sole_proprietorship"
             or "self" in page.low[cue.start : cue.end]
+            or "sole" in page.low[cue.start : cue.end]
         ):
             raw = (
                 "sole trader" if entity_type(page.text[cue.start : cue.end]) is None else page.text[cue.start : cue.end]

@@ -103,10 +103,24 @@ def _short_names(page: Page, full: list[Mention], relatives: list[Mention]) -> I
 
 def _adjoins(page: Page, last: re.Match[str], token: re.Match[str]) -> bool:
     gap = page.plain[last.end() : token.start()]
-    if gap == " ":
+    if gap == " " or (gap == ", " and _is_family(page, last, token)):
         return True
     line = page.plain.rfind("\n", 0, last.end()) + 1
     return gap in ("\n", "\r\n") and last.end() - line >= 45  # wrapped by a mail program
+
+
+def _is_family(page: Page, last: re.Match[str], token: re.Match[str]) -> bool:
+    """ "LEBRUN, Armelle": capitals only, then a given name, and no place ("LYON, France")."""
+    family, given = last.group(), token.group()
+    before = page.plain[max(last.start() - 1, 0) : last.start()]
+    return (
+        family.isupper()
+        and len(family) > 2
+        and before.strip() in ("", "(")
+        and not given.isupper()
+        and given[:1].isupper()
+        and country_code(given) is None
+    )
 
 
 def _blocked(page: Page) -> bytearray:

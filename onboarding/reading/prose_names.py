@@ -19,9 +19,17 @@ _JOINERS: Final = frozenset(load_words("stops")["joiner"])
 _STOP: Final = re.compile(r"\s*\Z|\s{1,3}[A-Z\u00c0-\u00de]|\s{0,3}\n")
 _AUSTRALIAN: Final = re.compile(r"SA \d{4}\b")
 """South Australia before its postcode, not a Société Anonyme."""
+_FORM_FIRST: Final = re.compile(
+    r"(?:SARL|SAS|SASU|EURL|SNC|SCOP)\s(?:«\s?[^»\n]{2,60}»|\"[^\"\n]{2,60}\"|“[^”\n]{2,60}”"
+    r"|[A-Z\u00c0-\u00de][\w'&-]*(?: (?:(?:de|du|des|la|le|les|d'|et|&) ?){0,3}[A-Z\u00c0-\u00de][\w'&-]*){0,5})"
+)
+"""French companies are often named form first: "la SARL Durand et Fils"."""
 _MOST_WORDS: Final = 9
 _EAST: Final = r"[\u3005\u30a0-\u30ff\u3400-\u9fff\uac00-\ud7afA-Za-z0-9ー・&＆-]"
 _RIGHT: Final = re.compile(rf"(?P<gap>[ \u3000]?)(?P<name>(?:{_EAST}|(?![はがをでとのにも])[ぁ-ん]){{1,30}})")
+_READ: Final = re.compile(
+    r"[ぁ-んァ-ヶー\u4e00-\u9fff]{1,12}(?=[（(](?:読み|よみ|ふりがな|フリガナ|カナ|かな)?[：: ]{0,2}[ァ-ヶー・ ]{4})"
+)
 _LEFT: Final = re.compile(rf"(?P<name>{_EAST}{{2,30}})[ \u3000]?$")
 _PARTICLE_ONLY: Final = re.compile(r"(?:입니다|이며|이고|으로|에서|[은는이가의을를로])")
 _ENDS_IN_PARTICLE: Final = re.compile(
@@ -87,7 +95,10 @@ def _western(page: Page) -> Iterator[Company]:
     last = 0
     for form, end in sorted(ends.items()):
         start = _name_start(page, max(last, form - 120), form)
-        if form not in strict and start < form and end > last and any(map(str.isalpha, page.plain[start:form])):
+        if start == form and (ahead := _FORM_FIRST.match(page.plain, form)) and ahead.end() > last:
+            last = ahead.end()
+            yield Company(start, last)
+        elif form not in strict and start < form and end > last and any(map(str.isalpha, page.plain[start:form])):
             last = end
             if _AUSTRALIAN.match(page.plain, form):
                 continue
@@ -143,11 +154,20 @@ def _trimmed_start(page: Page, start: int, form: int) -> int:
     """A name begins with neither a joining word nor a sentence's first article."""
     for token in list(_TOKEN.finditer(page.plain, start, form)):
         word = token.group().strip(".'\"")
+        if _is_office_of(page, token.start(), token.end(), form):
+            continue
         if word and (word[0].isupper() or word[0].isdigit()) and flat(word) not in _before():
             return token.start()
         if word.isupper() and len(word) > 2:
             return token.start()
     return form
+
+
+def _is_office_of(page: Page, start: int, end: int, form: int) -> bool:
+    """ "Shareholders of X Ltd": the word for people before a small word is no part of the name."""
+    following = _TOKEN.search(page.plain, end, form)
+    small = following is not None and following.group().islower() and flat(following.group()) in _JOINERS
+    return small and bool(page.cues_in(start, end, "owner", "director"))
 
 
 def _eastern(page: Page) -> Iterator[Company]:
@@ -164,6 +184,8 @@ def _eastern(page: Page) -> Iterator[Company]:
         ):
             assert after is not None
             start, end = match.start(), after.start("name") + len(right)
+            read = _READ.match(page.text, end)
+            end = read.end() if read else end  # a name with a particle's letter in it, known by its reading
         elif left and before:
             start, end = before.start("name"), match.end()
         else:

@@ -14,7 +14,7 @@ from onboarding.reading.vocabulary import load_words
 _STOP: Final = re.compile(r"(?<![.!?])[.!?]{1,200}[\"')\]]{0,2}(?=\s)|[。！？]|\n")
 _ABBREVIATIONS: Final = frozenset(load_words("stops")["abbreviation"])
 _CHATTY: Final = re.compile(r"[a-z0-9]{3,40}[.?!] (?=(?:i|we|my|me|the|our|it|want|do|usual|can|thx)(?![^\s']))")
-_BULLET: Final = re.compile(r"\s{0,8}(?:[-*•·‣▪–]|\d{1,2}[.)]|[a-z][.)])\s")
+BULLET: Final = re.compile(r"\s{0,8}(?:[-*•·‣▪–]|\d{1,2}[.)]|[a-z][.)])\s")
 _WRAPPED: Final = 45
 """A line at least this long may be wrapped by a mail program; a shorter one ends where its writer ended it."""
 _LONGEST_SENTENCE: Final = 1500
@@ -152,9 +152,11 @@ def _line_ends(text: str, line: int, stop: int) -> bool:
         not here
         or not following.strip(" \t\r")
         or following.lstrip(" \t\r").startswith("\n")
-        or _BULLET.match(following)
+        or BULLET.match(following)
     ):
         return True
+    if BULLET.match(text, line) and following[:1].isupper():
+        return True  # a heading below a list's last item
     return len(here) < _WRAPPED or _CJK.search(here[-10:]) is not None
 
 

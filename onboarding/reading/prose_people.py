@@ -11,11 +11,13 @@ from onboarding.reading.people import role_kinds
 from onboarding.reading.prose_events import Event, events
 from onboarding.reading.prose_mentions import Mention, names
 from onboarding.reading.prose_names import companies
-from onboarding.reading.prose_page import Company, Page
+from onboarding.reading.prose_page import BULLET, Company, Page
 from onboarding.reading.prose_speaker import speaker_of, speakers
 from onboarding.reading.shapes import flat
 
 _CLOSE: Final = 90
+_LONGEST_LIST: Final = 12
+"""Lines that are looked at above an owner for the heading of his list."""
 _GAP_WORDS: Final = (
     "linking",
     "to_person",
@@ -29,6 +31,7 @@ _GAP_WORDS: Final = (
     "each",
     "first_person",
 )
+_SHARE: Final = ("ownership_pct", "rest")
 _STRONG: Final = ("ownership_pct", "dob", "roles", "owner", "rest", "passport_number", "national_id")
 
 
@@ -58,7 +61,8 @@ def read_people(page: Page, *, merchant: Company | None, sender: str | None, own
     last: Mention | None = None
     for start, end in page.sentences:
         here = [m for m in everyone if start <= m.start < end]
-        for event, target in _targets(page, start, end, here, last, owners):
+        listed = owners or _is_listed_owner(page, start)
+        for event, target in _targets(page, start, end, here, last, listed):
             given.setdefault(target.start, []).append(event)
         real = [m for m in here if any(e.field in _STRONG for e in given.get(m.start, []))]
         last = real[-1] if real else last
@@ -204,7 +208,7 @@ def _people(
         if not m.entity
     ]
     persons.sort(key=lambda person: person.start)
-    entities = [m for m, said in accepted if m.entity and any(e.field == "ownership_pct" for e in said)]
+    entities = [m for m, said in accepted if m.entity and any(e.field in _SHARE for e in said)]
     links = _links(page, everyone, given, speaker, merchant) if entities and merchant else []
     return People(persons, links)
 
@@ -237,6 +241,9 @@ def _details(said: list[Event]) -> tuple[tuple[str, Any, int, str], ...]:
         field = event.field.rstrip("?")
         if field not in ("roles", "owner", "rest"):
             found.setdefault(field, (field, event.raw, event.start, event.label))
+    for event in said:
+        if event.field == "rest":
+            found.setdefault("ownership_pct", ("ownership_pct", event.raw, event.start, event.label))
     offices = [event for event in said if event.field in ("roles", "owner")]
     if offices:
         raw = ", ".join(dict.fromkeys(event.raw for event in offices))
@@ -255,7 +262,7 @@ def _links(
     they hold."""
     links = []
     for mention in everyone:
-        for share in (event for event in given.get(mention.start, []) if event.field == "ownership_pct"):
+        for share in (event for event in given.get(mention.start, []) if event.field in _SHARE):
             start, end = page.sentence(share.start)
             subjects = [
                 other.name
@@ -265,12 +272,42 @@ def _links(
                 and other.end <= min(share.start, mention.start)
                 and not any(e.field == "ownership_pct" and start <= e.start < end for e in given.get(other.start, []))
             ]
+            headed = "" if subjects else _owned_above(page, start)
             links.append(
                 {
                     "owner": _full(mention, speaker),
                     "owner_type": "entity" if mention.entity else "person",
-                    "owns": subjects[-1] if subjects else page.text[merchant.start : merchant.end],
+                    "owns": subjects[-1] if subjects else headed or page.text[merchant.start : merchant.end],
                     "pct": share.raw,
                 }
             )
     return links
+
+
+def _is_listed_owner(page: Page, start: int) -> bool:
+    """Whether a line of a list stands under a heading that speaks of owners."""
+    if not BULLET.match(page.plain, start):
+        return False
+    end = start
+    for _ in range(_LONGEST_LIST):
+        end = page.plain.rfind("\n", 0, max(end, 0))
+        line = page.plain.rfind("\n", 0, max(end, 0)) + 1
+        if end < 0 or not page.plain[line:end].strip():
+            return False
+        if not BULLET.match(page.plain, line):
+            return end - line < 80 and bool(page.cues_in(line, end, "owner"))
+    return False
+
+
+def _owned_above(page: Page, start: int) -> str:
+    """The company that the heading of a list names ("Shareholders of X Ltd"); empty without such a heading."""
+    end = start
+    for _ in range(_LONGEST_LIST):
+        end = page.plain.rfind("\n", 0, end)
+        line = page.plain.rfind("\n", 0, max(end, 0)) + 1
+        if end < 0 or not page.plain[line:end].strip():
+            return ""
+        named = [c for c in companies(page) if line <= c.start and not page.plain[c.end : end].strip(" .:：-=")]
+        if [c for c in named if c.end <= end] and page.cues_in(line, named[0].start, "owner", "owns"):
+            return page.text[named[0].start : named[0].end]
+    return ""

@@ -51,6 +51,7 @@ _CODE_WORDS: Final = re.compile(
 )
 _LONGEST: Final = 120
 _AFTER: Final = re.compile(rf",? {{0,2}}(?:\(?[A-Z]{{2}}\)?(?![\w])|{_CITY})")
+_TOWN_FIRST: Final = re.compile(r"([^\W\d_]{4,}), (?=[^\W\d_])")
 _HOME: Final = ("living",)
 
 
@@ -99,6 +100,7 @@ def _by_code(page: Page) -> Iterator[Place]:
             continue
         start = _start(page, match.start())
         end, city = _end(page, match)
+        start = _past_city(page, start, end)
         text = page.plain[start:end]
         if not city and not _city_before(page, start, match):
             continue
@@ -106,6 +108,16 @@ def _by_code(page: Page) -> Iterator[Place]:
             continue
         if _STREET.search(text) and not page.cues_in(max(start - 40, 0), start, *_HOME):
             yield Place(start, end, 0.85 if match.lastgroup != "bare" or city else 0.8)
+
+
+def _past_city(page: Page, start: int, end: int) -> int:
+    """ "z siedzibą w Zakopanem, ul. Krupówki 28, … Zakopane": a town said first, in whatever case, is no street."""
+    first = _TOWN_FIRST.match(page.plain, start, end)
+    if first is None:
+        return start
+    stem = flat(first.group(1))[: max(4, len(first.group(1)) - 3)]
+    again = any(flat(word).startswith(stem) for word in re.findall(r"[^\W\d_]+", page.plain[first.end() : end]))
+    return first.end() if again else start
 
 
 def _by_street(page: Page) -> Iterator[Place]:

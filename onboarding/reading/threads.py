@@ -100,6 +100,7 @@ def own_words(text: str) -> Thread:
     own = [line for line in body if line.depth <= base]
     if segment.sender or len(own) != len(lines) or base:
         text = _blanked(text, own)
+    segment = _of_the_site(segments, segment, text)
     name, address = parseaddr(segment.sender) if len(segment.sender) < 1000 else ("", "")
     found = _ADDRESS.search(address) or _ADDRESS.search(segment.sender[:1000])
     return Thread(
@@ -110,6 +111,16 @@ def own_words(text: str) -> Thread:
         subject=segment.subject or None,
         answers=tuple(_answers(body, base)),
     )
+
+
+def _of_the_site(segments: list[_Segment], chosen: _Segment, text: str) -> _Segment:
+    """Who sent the merchant's words: where its site is told, a sender with an address there, else as ``chosen``."""
+    for segment in [chosen, *segments]:
+        found = _ADDRESS.search(segment.sender[:1000])
+        host = found.group().rpartition("@")[2].lower() if found else ""
+        if host and re.search(rf"(?<![@\w.-])(?:www\.)?{re.escape(host)}(?![\w-])", text.lower()):
+            return segment
+    return chosen
 
 
 def _lines(text: str) -> list[_Line]:
