@@ -27,6 +27,8 @@ _ANSWERED_NO: Final = re.compile(
 )
 """A question on a form, answered with no or left unticked: the form's words, not the merchant's business."""
 _UNTICKED: Final = re.compile(r"(?:\[ ?\]|\( ?\)|☐)\s*$")
+_GROUPED: Final = re.compile(r"(?<=\d)[.,](?=\d)")
+_SIGNS: Final = str.maketrans("€£$¥₩", "eeeee")
 _LONG: Final = 40_000
 _INNOCENT: Final = 45
 """How near, in characters, the word must be that makes another one innocent."""
@@ -85,12 +87,17 @@ def _denials() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
 
 def prohibited_in(text: str) -> Found | None:
     """The first prohibited business that a description describes; None for an honest one."""
-    folded = spoken(fold(text[:_LONG]))
+    folded = _plain(spoken(fold(text[:_LONG])))
     for category in categories():
         span = _phrase(category, folded) or _combination(category, folded)
         if span and not category.licensed.search(folded):
             return Found(category, *span)
     return None
+
+
+def _plain(folded: str) -> str:
+    """Amounts as one word each ("1.000 €" → "1_000 e"), so that they separate no clause; the length stays."""
+    return _GROUPED.sub("_", folded).translate(_SIGNS)
 
 
 def _phrase(category: Category, folded: str) -> tuple[int, int] | None:
@@ -100,7 +107,13 @@ def _phrase(category: Category, folded: str) -> tuple[int, int] | None:
 
 def _combination(category: Category, folded: str) -> tuple[int, int] | None:
     for rule in category.rules:
-        places = [_places(category, concept, folded) for concept in rule]
+        own = [
+            match.span()
+            for concept in rule
+            if concept in category.own_denial
+            for match in islice(category.concepts[concept].finditer(folded), _MOST)
+        ]
+        places = [_places(category, concept, folded, own) for concept in rule]
         if not all(places):
             continue
         for spans in product(*(found[:12] for found in places)):
@@ -110,9 +123,18 @@ def _combination(category: Category, folded: str) -> tuple[int, int] | None:
     return None
 
 
-def _places(category: Category, concept: str, folded: str) -> list[tuple[int, int]]:
+def _places(category: Category, concept: str, folded: str, own: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where a concept stands. ``own`` are spans of its rule whose "no" belongs to them and denies nothing else."""
     spans = [match.span() for match in islice(category.concepts[concept].finditer(folded), _MOST)]
-    return [span for span in spans if _stands(category, folded, span, denied=concept not in category.own_denial)]
+    denied = concept not in category.own_denial
+    return [span for span in spans if _stands(category, _blanked(folded, span, own), span, denied=denied)]
+
+
+def _blanked(folded: str, span: tuple[int, int], own: list[tuple[int, int]]) -> str:
+    for start, end in own:
+        if end <= span[0] or start >= span[1]:
+            folded = f"{folded[:start]}{' ' * (end - start)}{folded[end:]}"
+    return folded
 
 
 def _apart(spans: tuple[tuple[int, int], ...]) -> bool:
