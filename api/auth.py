@@ -21,8 +21,8 @@ MAY: Final[dict[str, frozenset[str]]] = {
 _bearer = HTTPBearer(auto_error=False, description="A token from `onboard token create`.")
 
 
-def product_of(request: Request) -> Product:
-    """The product this application serves."""
+async def product_of(request: Request) -> Product:
+    """The product this application serves. A coroutine, because FastAPI sends plain functions through a thread."""
     return cast(Product, request.app.state.product)
 
 

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from api.auth import Reader, Served
 from api.problems import responses
+from checkpoints.transaction import moved
 from graph.service import closed
 from graph.wiring import Product
 from onboarding import errors
@@ -68,27 +69,30 @@ class Watchers:
         self._loop.call_soon_threadsafe(self._wake, touched)
 
     def _wake(self, touched: set[str]) -> None:
-        for case_id in touched & self._waiting.keys():
-            for event in self._waiting[case_id]:
+        for what in touched & self._waiting.keys():
+            for event in self._waiting[what]:
                 event.set()
 
     @contextmanager
-    def following(self, case_id: str) -> Iterator[asyncio.Event]:
-        """An event that every later commit on the case sets. Clear it, then look, then wait: nothing is missed."""
+    def following(self, what: str) -> Iterator[asyncio.Event]:
+        """An event that every later commit on the case, or ``moved(case)``, sets.
+
+        Clear it, then look, then wait: nothing is missed.
+        """
         event = asyncio.Event()
-        self._waiting.setdefault(case_id, set()).add(event)
+        self._waiting.setdefault(what, set()).add(event)
         try:
             yield event
         finally:
-            followers = self._waiting[case_id]
+            followers = self._waiting[what]
             followers.discard(event)
             if not followers:
-                del self._waiting[case_id]
+                del self._waiting[what]
 
     async def rested(self, product: Product, case_id: str, seconds: float) -> None:
         """Return once the case no longer moves by itself, or after ``seconds``. Raises CaseNotFound."""
         ends = self._loop.time() + seconds
-        with self.following(case_id) as changed:
+        with self.following(moved(case_id)) as changed:
             while await product.service.status(case_id) in MOVING and (left := ends - self._loop.time()) > 0:
                 await _set_within(changed, min(1.0, left))
                 changed.clear()

@@ -108,7 +108,7 @@ def trail(tx: Tx, case_id: str, after: int = 0) -> list[dict[str, Any]]:
 def everything(tx: Tx) -> Iterator[dict[str, Any]]:
     """Every event of every case, opened, case by case: to be taken away and verified elsewhere."""
     for row in tx.conn.execute(select(audit).order_by(audit.c.case_id, audit.c.case_seq)):
-        yield dict(row._mapping) | {"data": tx.codec.load(row.data, f"audit:{row.case_id}:{row.case_seq}")}
+        yield row._asdict() | {"data": tx.codec.load(row.data, f"audit:{row.case_id}:{row.case_seq}")}
 
 
 def broken_links(tx: Tx) -> Iterator[str]:
@@ -127,7 +127,7 @@ def _opened(tx: Tx) -> Iterator[dict[str, Any]]:
             data = tx.codec.load(row.data, f"audit:{row.case_id}:{row.case_seq}")
         except TamperedRecord:
             data = None
-        yield dict(row._mapping) | {"data": data}
+        yield row._asdict() | {"data": data}
 
 
 def _broken(events: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -79,7 +79,7 @@ def collect(tx: Tx, case_id: str, *, history: bool = True) -> CaseFile:
     row = case_rows.get(tx, case_id)
     found = {name: opened(tx, table, case_id, order) for name, (table, order) in _ORDER.items()}
     file = CaseFile(
-        case=_open(tx, cases, dict(row._mapping)),
+        case=_open(tx, cases, row._asdict()),
         checkpoints=history_of(tx, case_id) if history else [],
         priors=[],
         **found,
@@ -90,7 +90,7 @@ def collect(tx: Tx, case_id: str, *, history: bool = True) -> CaseFile:
 def opened(tx: Tx, table: Table, case_id: str, order: str) -> Rows:
     """The case's rows of one table, documents opened."""
     query = select(table).where(table.c.case_id == case_id).order_by(table.c[order])
-    return [_open(tx, table, dict(row._mapping)) for row in tx.conn.execute(query)]
+    return [_open(tx, table, row._asdict()) for row in tx.conn.execute(query)]
 
 
 def _open(tx: Tx, table: Table, row: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from checkpoints.documents import digest
 from checkpoints.prepared import Prepared
 from checkpoints.schema import cases, idempotency, leases, submissions
 from checkpoints.timing import come, millis
+from checkpoints.transaction import moved
 from onboarding.case import CLOSED, CaseRecord, Status
 from onboarding.errors import CaseNotFound, Conflict, IdempotencyKeyReused
 from onboarding.submission import Submission
@@ -154,6 +155,7 @@ def set_status(
     if status in CLOSED:
         values["closed_at"] = tx.now
     _set(tx, case_id, **values)
+    tx.touched.add(moved(case_id))
     trail.append(
         tx, case_id, "onboarding", "case.status", {"status": status} | ({"problem": problem} if problem else {})
     )
@@ -235,7 +237,7 @@ def resume(tx: Tx, case_id: str) -> None:
     """Its wait is over: nobody is awaited any more, and a runner must look at it."""
     if not _RESUME.run(tx, of_case=case_id, status="processing", updated_at=tx.now, **UNQUEUED):
         own(tx, case_id)
-    tx.touched.add(case_id)
+    tx.touched |= {case_id, moved(case_id)}
 
 
 FARTHEST: Final = timedelta(minutes=5)
@@ -268,6 +270,7 @@ def begin(tx: Tx, row: Any) -> None:
     values: dict[str, Any] = {"attempts": row.attempts + 1, "updated_at": tx.now}
     if row.status == "received":
         values["status"] = "processing"
+        tx.touched.add(moved(case_id))
     _set(tx, case_id, **values)
     if row.attempts:
         trail.append(tx, case_id, "onboarding", "run.resumed", {"attempt": row.attempts + 1})
@@ -307,6 +310,7 @@ def release(tx: Tx, case_id: str, actor: str) -> None:
     """Take the case out of quarantine and try again from where it stands."""
     values = {"status": "processing", "problem": None, "updated_at": tx.now}
     _set(tx, case_id, **values)
+    tx.touched.add(moved(case_id))
     trail.append(tx, case_id, actor, "case.released", {})
     ask(tx, case_id)
 

@@ -76,7 +76,7 @@ def _codes(body: dict[str, Any]) -> dict[str, Any]:
 def _replace(tx: Tx, sealed: Sealed, case_id: str, change: Any) -> None:
     table, column = sealed.table, sealed.column
     for row in tx.conn.execute(select(table).where(table.c.case_id == case_id)).all():
-        found = dict(row._mapping)
+        found = row._asdict()
         body = change(tx.codec.load(found[column], sealed.place(found)))
         at = [table.c[name] == found[name] for name in sealed.key]
         tx.conn.execute(update(table).where(*at), {column: tx.codec.dump(body, sealed.place(found))})
@@ -114,7 +114,7 @@ def reseal(
     query = select(table).where(table.c[column].is_not(None)).order_by(*keys).limit(limit).with_for_update()
     if after is not None:
         query = query.where(_beyond(keys, after))
-    rows = [dict(row._mapping) for row in tx.conn.execute(query)]
+    rows = [row._asdict() for row in tx.conn.execute(query)]
     done = sum(_sealed_anew(tx, sealed, row, told) for row in rows)
     return done, tuple(rows[-1][name] for name in sealed.key) if rows else None
 
@@ -137,7 +137,7 @@ def unreadable(tx: Tx) -> Iterator[str]:
     """Every document that does not open, as a sentence."""
     for sealed in SEALED:
         for row in tx.conn.execute(select(sealed.table).where(sealed.table.c[sealed.column].is_not(None))):
-            found = dict(row._mapping)
+            found = row._asdict()
             try:
                 tx.codec.load(found[sealed.column], sealed.place(found))
             except TamperedRecord as error:

@@ -50,7 +50,7 @@ def copy_thread(tx: Tx, source: str, target: str) -> None:
         n = row.id - (number << ROW_BITS)
         plain = tx.codec.open(row.body, place_of(source, row.ns, row.checkpoint_id, n))
         sealed = tx.codec.seal(plain, place_of(target, row.ns, row.checkpoint_id, n))
-        copies.append({**row._mapping, "id": new << ROW_BITS | n, "body": sealed})
+        copies.append({**row._asdict(), "id": new << ROW_BITS | n, "body": sealed})
     tx.conn.execute(insert(state_rows), copies)
 
 

@@ -82,7 +82,7 @@ def broken_seals(tx: Tx, mac: Mac) -> Iterator[str]:
         if row.prev_hash != before:
             yield f"{name} does not follow the seal before it"
         before = row.hash
-        if row.hash != _hash(row._mapping) or row.mac != mac(row.hash):
+        if row.hash != _hash(row._asdict()) or row.mac != mac(row.hash):
             yield f"{name} was changed, or made with another secret"
             continue
         body = tx.codec.load(row.body, f"seal:{row.prev_hash}")
@@ -124,7 +124,7 @@ def holds(tx: Tx, kept: dict[str, Any]) -> bool:
 def everything(tx: Tx) -> Iterator[dict[str, Any]]:
     """Every seal, opened, oldest first."""
     for row in tx.conn.execute(select(audit_seals).order_by(audit_seals.c.no)):
-        yield dict(row._mapping) | {"body": tx.codec.load(row.body, f"seal:{row.prev_hash}")}
+        yield row._asdict() | {"body": tx.codec.load(row.body, f"seal:{row.prev_hash}")}
 
 
 def broken_among(rows: list[dict[str, Any]], events: list[dict[str, Any]]) -> Iterator[str]:

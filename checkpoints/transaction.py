@@ -26,6 +26,11 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def moved(case_id: str) -> str:
+    """What is touched besides the case when its public status changes: most commits on a case leave that alone."""
+    return f"{case_id} moved"
+
+
 class Tx:
     """A transaction in progress: the connection, the codec, one ``now`` for all it writes, and whom it touched."""
 

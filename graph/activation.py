@@ -47,9 +47,10 @@ async def activate(ctx: Context, state: Activating, service: str) -> str:
         return str(row["status"])
     key = row["key"]
 
-    async def on_attempt(_: int, outcome: str) -> None:
+    async def on_attempt(number: int, outcome: str) -> None:
         if outcome == "started":
-            await ctx.db.write(lambda tx: effects.attempt(tx, key))
+            if number > 1 or row["ask_first"]:  # else it was counted with the intent
+                await ctx.db.write(lambda tx: effects.attempt(tx, key))
             faults.point(f"{service}.before_call")
         else:
             ctx.db.post(lambda tx: effects.attempted(tx, key, outcome))
@@ -71,14 +72,20 @@ async def activate(ctx: Context, state: Activating, service: str) -> str:
 def _intend(
     tx: Tx, case_id: str, service: str, version: int, round_: int
 ) -> tuple[dict[str, Any], dict[str, Any], bool]:
-    """The request, the effect's row, and whether the other service has refused so that asking makes no sense."""
+    """The request, the effect's row, and whether the other service has refused so that asking makes no sense.
+
+    Without a doubt from earlier the first attempt is counted here: one commit before the call, and not two.
+    """
     body = {"case_id": case_id, "application_version": version, "merchant": approved(tx, case_id, version)}
     row = effects.intend(tx, case_id, service, version, round_, digest(body))
     others = (
         other for other in effects.of_case(tx, case_id) if (other["version"], other["round"]) == (version, round_)
     )
+    hopeless = any(other["status"] == "refused" for other in others)
     doubt = row["attempts"] > 0 or cases.get(tx, case_id).ask_first
-    return body, row | {"ask_first": doubt}, any(other["status"] == "refused" for other in others)
+    if not (doubt or hopeless or row["status"] in ENDED):
+        effects.attempt(tx, row["key"])
+    return body, row | {"ask_first": doubt}, hopeless
 
 
 def outcome(statuses: Mapping[str, str], patient: bool) -> str:

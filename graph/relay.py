@@ -57,7 +57,8 @@ async def _traced(ctx: Context, deliver: Deliver, row: outbox.LetterRow) -> None
 
 async def _send(ctx: Context, deliver: Deliver, row: outbox.LetterRow) -> None:
     try:
-        message = _message(ctx, row, await ctx.db.write(lambda tx: _body(tx, ctx, row)))
+        ask = ctx.db.write if _has_links(row) else ctx.db.read
+        message = _message(ctx, row, await ask(lambda tx: _body(tx, ctx, row)))
         faults.point("letter.before_send")
         how = await deliver(message)
         faults.point("letter.after_send")
@@ -81,9 +82,14 @@ async def _note(ctx: Context, work: Callable[[Tx], None]) -> None:
             await asyncio.sleep(1)
 
 
+def _has_links(row: outbox.LetterRow) -> bool:
+    """Whether one-time links go in, which are written down first."""
+    return bool(row.review_id and row.kind.startswith("approval_request"))
+
+
 def _body(tx: Tx, ctx: Context, row: outbox.LetterRow) -> dict[str, Any]:
     body = outbox.body_of(tx, row)
-    if row.review_id and row.kind.startswith("approval_request"):
+    if _has_links(row):
         body = _with_links(tx, ctx, row, body)
     elif row.kind == SIGN_IN:
         body = with_token(ctx, body)

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
@@ -13,6 +13,24 @@ from onboarding.errors import BadInput
 from onboarding.letters.letter import SUBJECT_LIMIT, Letter
 from onboarding.letters.words import one_line
 
+
+class Headers(HeaderRegistry):
+    """The library's registry, which makes a class a header: here one for each name, and not one for each letter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, type[BaseHeader]] = {}
+
+    def __getitem__(self, name: str) -> type[BaseHeader]:
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = super().__getitem__(name)
+        return made
+
+
+_HEADERS: Final = Headers()
+ASCII: Final = SMTP.clone(header_factory=_HEADERS)
+UTF8: Final = SMTPUTF8.clone(header_factory=_HEADERS)
 LOCAL: Final = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x20\x7f]{1,64}")
 HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 NAMED: Final = re.compile(r"([^<>]*)<([^<>]+)>")
@@ -38,7 +56,7 @@ def compose(
         raise BadInput("A letter's date must know its zone.")
     addresses = [parse_address(sender), parse_address(recipient)]
     ascii_only = all(address.addr_spec.isascii() for address in addresses)
-    message = EmailMessage(policy=SMTP if ascii_only else SMTPUTF8)
+    message = EmailMessage(policy=ASCII if ascii_only else UTF8)
     message["From"], message["To"] = addresses
     if reply_to:
         message["Reply-To"] = parse_address(reply_to)
