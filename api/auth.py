@@ -21,12 +21,17 @@ MAY: Final[dict[str, frozenset[str]]] = {
 _bearer = HTTPBearer(auto_error=False, description="A token from `onboard token create`.")
 
 
-async def product_of(request: Request) -> Product:
-    """The product this application serves. A coroutine, because FastAPI sends plain functions through a thread."""
+def product_of(request: Request) -> Product:
+    """The product this application serves."""
     return cast(Product, request.app.state.product)
 
 
-Served = Annotated[Product, Depends(product_of)]
+async def served(request: Request) -> Product:
+    """The same as a dependency: a coroutine, because FastAPI sends plain functions through a thread."""
+    return product_of(request)
+
+
+Served = Annotated[Product, Depends(served)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
