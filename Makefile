@@ -4,13 +4,16 @@ BIN := .venv/bin
 BUILT := .venv/.built
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: demo test serve check bench format lint types imports lock clean
+.PHONY: demo test serve cluster check bench format lint types imports lock clean
 
 demo: $(BUILT) ## The main job, end to end, unattended
 	@$(BIN)/python -m examples.demo
 
 test: $(BUILT) ## The whole suite
 	@$(BIN)/pytest
+
+cluster: $(BUILT) ## The whole installation on this machine, and what it does when parts die
+	@$(BIN)/python -m examples.cluster
 
 serve: $(BUILT) ## The service on http://127.0.0.1:8000
 	@$(BIN)/onboard serve

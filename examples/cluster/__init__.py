@@ -1,0 +1,1 @@
+"""The whole installation on one machine, and what it does when parts of it die: ``make cluster``."""
