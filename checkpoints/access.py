@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from checkpoints.database import Tx, stamp
 from checkpoints.prepared import Prepared
@@ -30,8 +31,8 @@ def create_token(tx: Tx, name: str, role: str, *, token: str | None = None, expi
     token = token or f"onb_{secrets.token_urlsafe(32)}"
     row = {"token_hash": hashed(token), "name": name, "role": role, "created_at": tx.now}
     row["expires_at"] = stamp(expires_at) if expires_at else None  # type: ignore[assignment]
-    if tx.conn.execute(select(tokens.c.name).where(tokens.c.token_hash == row["token_hash"])).first() is None:
-        tx.conn.execute(insert(tokens), row)
+    into = (postgresql if tx.conn.dialect.name == "postgresql" else sqlite).insert(tokens)
+    tx.conn.execute(into.on_conflict_do_nothing(), row)  # replicas that start together make the same one
     return token
 
 

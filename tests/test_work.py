@@ -1,10 +1,17 @@
 """Replicas serve and workers run, over one PostgreSQL; a worker says how it is and goes in peace."""
 
+import asyncio
+import threading
+
 import httpx
 import pytest
 from harness.fleet import Fleet
 from harness.merchants import merchant
 from prometheus_client.parser import text_string_to_metric_families
+
+from checkpoints import access
+from checkpoints.database import Tx, open_database
+from checkpoints.migrate import migrate
 
 
 @pytest.fixture
@@ -50,3 +57,19 @@ def test_a_worker_on_sqlite_is_refused_with_the_setting_that_is_wrong(fleet):
     fleet.settings = fleet.settings | {"database_url": None}
     with pytest.raises(AssertionError, match="ONBOARD_DATABASE_URL"):
         fleet.worker()
+
+
+async def test_replicas_that_start_together_make_the_local_token_once(postgres_url):
+    migrate(postgres_url)
+    databases = [open_database(postgres_url) for _ in range(4)]
+    meet = threading.Barrier(4)
+
+    def make(tx: Tx) -> str:
+        if not tx.conn.info.get("met"):
+            tx.conn.info["met"] = True
+            meet.wait(10)
+        return access.create_token(tx, "admin", "admin", token="the-one")
+
+    assert await asyncio.gather(*(db.write(make) for db in databases)) == ["the-one"] * 4
+    assert (await databases[0].read(lambda tx: access.bearer(tx, "the-one"))).role == "admin"
+    await asyncio.gather(*(db.close() for db in databases))
