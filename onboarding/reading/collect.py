@@ -50,6 +50,8 @@ class Collector:
             return
         if value is None:
             return
+        if spot.path == "persons[].roles" and spot.scope is None and _is_address(value):
+            spot = spot._replace(path="address")  # an office that is a place
         if spot.path is None:
             self._unplaced(path, value, where, label, spot)
         elif spot.scheme == "company" and spot.path == "legal_name" and _is_told(value):
@@ -243,6 +245,8 @@ class Collector:
             if isinstance(key, str):
                 scopes = {c for segment in read_label(key).segments for c in segment if c in PERSON_SCOPES}
                 both = key is path[-1] and not key.rstrip(" :?.").lower().endswith("s")
+                if "sole_owner" in role_kinds(key):
+                    found.add("sole owner")
                 if len(scopes) == 1 or (both and not re.search(r"\b(?:or|oder|ou|of|o|lub|eller)\b", key.lower())):
                     found |= {word for scope in scopes if (word := _ROLE_OF_SCOPE[scope])}
         return found
@@ -281,6 +285,10 @@ def _is_told(value: JsonValue) -> bool:
     """Whether what stands under "business" is told in words and is no name."""
     words = value.split() if isinstance(value, str) else []
     return len(words) > 4 and not is_entity(str(value)) and sum(word[0].islower() for word in words) * 2 > len(words)
+
+
+def _is_address(value: JsonValue) -> bool:
+    return isinstance(value, str) and "," in value and any(map(str.isdigit, value)) and "%" not in value
 
 
 def _says_nothing(label: str) -> bool:

@@ -17,7 +17,7 @@ _LONGEST: Final = 2000
 _SEPARATORS: Final = re.compile(r"[,;/|+&\n]|\band\b|\bund\b|\bet\b|\ben\b|\be\b|\by\b|\bi\b|\boch\b|・|、|및|·")
 _SHARE: Final = re.compile(r"\d{1,3}(?:[.,]\d{1,6})? ?(?:%|percent|prozent|procent|pour cent|por ciento|per cento)")
 _BORN: Final = re.compile(
-    r"\b(?:born(?: on)?|dob:?|d\.o\.b\.?|geb(?:oren)?\.?(?: am| op)?|née?(?:\(e\))?(?: le)?|nascid[oa](?: em)?|"
+    r"\b(?:born(?: on)?|b\.|dob:?|d\.o\.b\.?|geb(?:oren)?\.?(?: am| op)?|née?(?:\(e\))?(?: le)?|nascid[oa](?: em)?|"
     r"nacid[oa](?: el)?|"
     r"nat[oa](?: il)?|ur\.|urodzon[ya](?: dnia)?|född(?: den)?|date of birth:?)(?![^\W\d_])\s*",
     re.IGNORECASE,

@@ -123,6 +123,8 @@ def _births(page: Page, start: int, end: int, owners: bool) -> Iterator[Event]:
 def _roles(page: Page, start: int, end: int) -> Iterator[Event]:
     for cue in page.cues_in(start, end, "director", "control", "owner"):
         before = page.low[max(cue.start - 14, start) : cue.start].split()
+        if page.spans_over(cue.start, cue.end, "email", "url"):
+            continue  # "vd@…" is an address, no office
         if not {"not", "no", "kein", "keine", "nicht", "pas", "geen", "nao", "non", "nie", "inte", "former"} & set(
             before
         ):

@@ -17,6 +17,7 @@ from onboarding.reading.vocabulary import load_words
 
 _TOKEN: Final = re.compile(r"[^\W\d_]+(?:['.-][^\W\d_]+)*\.?")
 _PARTICLES: Final = frozenset(load_words("stops")["particle"])
+_INNER: Final = frozenset(load_words("stops")["inner"])
 _NEVER: Final = frozenset(load_words("stops")["no_name"])
 _EAST_NAME: Final = (
     r"[\u4e00-\u9fff々]{1,4}[ \u3000][\u4e00-\u9fff々ぁ-んァ-ヶー]{1,5}|[\u4e00-\u9fff々]{2,6}(?=[ \u3000（(、,。]"
@@ -74,7 +75,9 @@ def _western(page: Page) -> Iterator[Mention]:
             yield from _mention(page, run)
             run = []
         word = token.group()
-        if word[0].isupper() and not blocked[token.start()] and flat(word.rstrip(".")) not in _stop_words():
+        inner = bool(run) and flat(word) in _INNER  # "Chiara Dal Bosco"
+        stops = not inner and flat(word.rstrip(".")) in _stop_words()
+        if word[0].isupper() and not blocked[token.start()] and not stops:
             run.append(token)
             if word.endswith(".") and len(word) > 3:
                 yield from _mention(page, run)
@@ -142,11 +145,17 @@ def _blocked(page: Page) -> bytearray:
             "control",
             "national_id",
             "passport",
-        ) and not (cue.concept == "title" and cue.end - cue.start < 3 and page.plain[cue.start].islower()):
+        ) and not _is_particle(page, cue):
             blocked[cue.start : cue.end] = b"\x01" * (cue.end - cue.start)
     for company in companies(page):
         blocked[company.start : company.end] = b"\x01" * (company.end - company.start)
     return blocked
+
+
+def _is_particle(page: Page, cue: Cue) -> bool:
+    """A title's letters in small type, or a "Dal" with its capital, which is part of a name."""
+    short, small = cue.end - cue.start, page.plain[cue.start].islower()
+    return (cue.concept == "title" and short < 3 and small) or (cue.concept == "founded" and short < 5 and not small)
 
 
 def _mention(page: Page, run: list[re.Match[str]]) -> Iterator[Mention]:

@@ -178,6 +178,8 @@ def _leads_to(page: Page, event: Event, before: Mention | None, after: Mention, 
     if len(gap) > 60 or any(sign in gap for sign in ",;()") or ("." in gap.strip(" .") and "." in gap):
         return False
     share = event.field in ("ownership_pct", "rest")
+    if event.field == "ownership_pct" and page.cues_in(event.end, after.start, "rest"):
+        return False  # "I hold 55 % and the rest is my brother's"
     small = bytearray(len(gap))
     for cue in page.cues_in(event.end, after.start, *_GAP_WORDS):
         small[cue.start - event.end : cue.end - event.end] = b"\x01" * (cue.end - cue.start)

@@ -106,7 +106,8 @@ def _by_code(page: Page) -> Iterator[Place]:
             continue
         if match.lastgroup == "bare" and not _STREET.search(page.plain, start, match.start()):
             continue
-        if _STREET.search(text) and not page.cues_in(max(start - 40, 0), start, *_HOME):
+        named = match.lastgroup in ("gb", "ie") and text.count(",") > 0
+        if (_STREET.search(text) or named) and not page.cues_in(max(start - 40, 0), start, *_HOME):
             yield Place(start, end, 0.85 if match.lastgroup != "bare" or city else 0.8)
 
 

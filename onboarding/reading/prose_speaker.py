@@ -1,6 +1,7 @@
 """Who writes: the name behind "I", "me" and "my wife"."""
 
 import re
+from typing import Final
 
 from onboarding.reading.cues import Cue
 from onboarding.reading.prose_mentions import Mention
@@ -8,12 +9,18 @@ from onboarding.reading.prose_names import companies
 from onboarding.reading.prose_page import Page
 
 
+_NEAR: Final = 9
+_I_AGAIN: Final = re.compile(r" (?:yo|io|eu|moi|ich|ik|ja|jag|me),? ")
+""" "soy yo, Inés Bermejo": the pronoun once more before the name."""
+
+
 def speaker_of(page: Page, named: list[Mention], sender: str | None) -> str | None:
     """The writer's name: as he introduces himself, as he signs, as his mail program calls him."""
     by_start = {mention.start: mention for mention in named}
     for cue in page.cues_in(0, len(page.text), "my_name"):
-        after = next((by_start[at] for at in range(cue.end, cue.end + 4) if at in by_start), None)
-        if after and not after.relative:
+        after = next((by_start[at] for at in range(cue.end, cue.end + _NEAR) if at in by_start), None)
+        between = page.plain[cue.end : after.start] if after else ""
+        if after and not after.relative and (len(between) < 4 or _I_AGAIN.fullmatch(between)):
             return after.name
     for cue in reversed(page.cues_in(0, len(page.text), "signoff")):
         signed = next((by_start[at] for at in range(cue.end, cue.end + 61) if at in by_start), None)

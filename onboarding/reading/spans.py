@@ -44,9 +44,9 @@ _UNIT: Final = rf"(?:\s?(?:[€£$¥₩₹]|(?:{_CODES}|{_WORDS})(?![^\W\d_])))"
 _TO: Final = rf"(?:\s?(?:-|~|to|bis|a|tot|till|do|al|ate|e|and|und|から|에서)\s?(?:{_SIGN}\s?)?)"
 _ONE: Final = rf"{_NUM}(?:[.,]?\s?[-.]-?(?=\s|$|[a-z]))?{_MULTIPLIER}{{0,2}}"
 _AMOUNT: Final = re.compile(
-    rf"(?<!{_W})(?<![.,])(?:(?:{_CODES}"
+    rf"(?<!{_W})(?<![.,])\s?(?:(?:{_CODES}"
     rf"|{_SIGN})\s?)?{_NUM}(?:[.,]\d{{1,3}})?\s?[万億만억천백]{{1,2}}(?:\s?\d{{1,4}}\s?[万만천]{{0,2}})?\s?(?:円|원)?"
-    rf"|(?<!{_W})(?<![.,])(?:(?:{_CODES}|{_SIGN})\s?)?{_NUM}\s?(?:円|원)"
+    rf"|(?<!{_W})(?<![.,])\s?(?:(?:{_CODES}|{_SIGN})\s?)?{_NUM}\s?(?:円|원)"
     rf"|(?<!{_W})(?<![.,])-?\s?(?:(?:{_CODES}|{_SIGN})\s?-?)?{_ONE}{_UNIT}?(?:{_TO}{_ONE}{_UNIT}?)?(?!{_W}|[@%])"
 )
 _MONEY: Final = re.compile(
