@@ -15,9 +15,8 @@ from typing import Final
 from pydantic import JsonValue
 
 from onboarding.reading.candidate import Candidate
-from onboarding.reading.composites import by_shape, parts_of
+from onboarding.reading.composites import by_shape, is_address, is_told, parts_of
 from onboarding.reading.labels import read_label
-from onboarding.reading.legal_forms import is_entity
 from onboarding.reading.people import flag, mentions, role_kinds
 from onboarding.reading.placing import PERSON_SCOPES, Place, place
 from onboarding.reading.text import clean, scalar_text
@@ -46,15 +45,14 @@ class Collector:
         trail = tuple(key for key in path if isinstance(key, str))
         spot = place(trail)
         label = " ".join(trail[-3:])[:_SHORT]
-        if isinstance(value, str | int | float | bool) and not isinstance(value, bool) and clean(value) is None:
+        told = isinstance(value, str | int | float) and not isinstance(value, bool)
+        if value is None or (told and clean(value) is None):
             return
-        if value is None:
-            return
-        if spot.path == "persons[].roles" and spot.scope is None and _is_address(value):
+        if spot.path == "persons[].roles" and spot.scope is None and is_address(value):
             spot = spot._replace(path="address")  # an office that is a place
         if spot.path is None:
             self._unplaced(path, value, where, label, spot)
-        elif spot.scheme == "company" and spot.path == "legal_name" and _is_told(value):
+        elif spot.scheme == "company" and spot.path == "legal_name" and is_told(value):
             self.emit("business_description", value, where, label, 0.8)
         elif spot.path.startswith("persons[]."):
             self._person_value(path, spot, value, where, label)
@@ -155,12 +153,9 @@ class Collector:
             return
         if field == "sole_owner" and isinstance(value, str) and flag(value) is None and mentions(value):
             self._phrase(path, spot, value, where, label)  # "Director and sole owner: Jane Doe"
-            field, value = "roles", "sole owner"
-            self._person(self._latest or 0, field, value, where, label)
             return
         number = self._number_of(path, spot, field=field, value=value)
-        if field == "sole_owner":
-            field, value = "roles", "sole owner"
+        field, value = ("roles", "sole owner") if field == "sole_owner" else (field, value)
         self._person(number, field, value, where, label, spot.confidence)
 
     def _phrase(self, path: Sequence[Key], spot: Place, value: JsonValue, where: str, label: str) -> None:
@@ -279,16 +274,6 @@ class Collector:
         self, number: int, field: str, value: JsonValue, where: str, label: str | None, confidence: float = 1.0
     ) -> None:
         self.emit(f"persons[{number}].{field}", value, where, label, confidence)
-
-
-def _is_told(value: JsonValue) -> bool:
-    """Whether what stands under "business" is told in words and is no name."""
-    words = value.split() if isinstance(value, str) else []
-    return len(words) > 4 and not is_entity(str(value)) and sum(word[0].islower() for word in words) * 2 > len(words)
-
-
-def _is_address(value: JsonValue) -> bool:
-    return isinstance(value, str) and "," in value and any(map(str.isdigit, value)) and "%" not in value
 
 
 def _says_nothing(label: str) -> bool:

@@ -3,8 +3,11 @@
 import re
 from typing import Final
 
+from pydantic import JsonValue
+
 from onboarding.reading.bank import find_iban, looks_like_iban
 from onboarding.reading.dates import is_date_like
+from onboarding.reading.legal_forms import is_entity
 
 _EMAIL: Final = re.compile(r"[^\s@<>,;:()\[\]、。；：（）／]{1,64}@[^\s@<>,;()\[\]]{1,190}")
 _URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>,;]{3,200}", re.IGNORECASE)
@@ -21,6 +24,17 @@ def by_shape(text: str) -> str | None:
     if _URL.fullmatch(text):
         return "website"
     return "bank.iban" if find_iban(text) and looks_like_iban(text) else None
+
+
+def is_told(value: JsonValue) -> bool:
+    """Whether what stands under "business" is told in words and is no name."""
+    words = value.split() if isinstance(value, str) else []
+    return len(words) > 4 and not is_entity(str(value)) and sum(word[0].islower() for word in words) * 2 > len(words)
+
+
+def is_address(value: JsonValue) -> bool:
+    """Whether what stands under "office" is a place and no position."""
+    return isinstance(value, str) and "," in value and any(map(str.isdigit, value)) and "%" not in value
 
 
 def parts_of(kind: str, text: str) -> list[tuple[str, str]]:

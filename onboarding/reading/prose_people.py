@@ -9,15 +9,14 @@ from typing import Any, Final, NamedTuple
 
 from onboarding.reading.people import role_kinds
 from onboarding.reading.prose_events import Event, events
+from onboarding.reading.prose_lists import is_listed_owner, owned_above
 from onboarding.reading.prose_mentions import Mention, names
 from onboarding.reading.prose_names import companies
-from onboarding.reading.prose_page import BULLET, Company, Page
+from onboarding.reading.prose_page import Company, Page
 from onboarding.reading.prose_speaker import speaker_of, speakers
 from onboarding.reading.shapes import flat
 
 _CLOSE: Final = 90
-_LONGEST_LIST: Final = 12
-"""Lines that are looked at above an owner for the heading of his list."""
 _GAP_WORDS: Final = (
     "linking",
     "to_person",
@@ -61,7 +60,7 @@ def read_people(page: Page, *, merchant: Company | None, sender: str | None, own
     last: Mention | None = None
     for start, end in page.sentences:
         here = [m for m in everyone if start <= m.start < end]
-        listed = owners or _is_listed_owner(page, start)
+        listed = owners or is_listed_owner(page, start)
         for event, target in _targets(page, start, end, here, last, listed):
             given.setdefault(target.start, []).append(event)
         real = [m for m in here if any(e.field in _STRONG for e in given.get(m.start, []))]
@@ -274,7 +273,7 @@ def _links(
                 and other.end <= min(share.start, mention.start)
                 and not any(e.field == "ownership_pct" and start <= e.start < end for e in given.get(other.start, []))
             ]
-            headed = "" if subjects else _owned_above(page, start)
+            headed = "" if subjects else owned_above(page, start)
             links.append(
                 {
                     "owner": _full(mention, speaker),
@@ -284,32 +283,3 @@ def _links(
                 }
             )
     return links
-
-
-def _is_listed_owner(page: Page, start: int) -> bool:
-    """Whether a line of a list stands under a heading that speaks of owners."""
-    if not BULLET.match(page.plain, start):
-        return False
-    end = start
-    for _ in range(_LONGEST_LIST):
-        end = page.plain.rfind("\n", 0, max(end, 0))
-        line = page.plain.rfind("\n", 0, max(end, 0)) + 1
-        if end < 0 or not page.plain[line:end].strip():
-            return False
-        if not BULLET.match(page.plain, line):
-            return end - line < 80 and bool(page.cues_in(line, end, "owner"))
-    return False
-
-
-def _owned_above(page: Page, start: int) -> str:
-    """The company that the heading of a list names ("Shareholders of X Ltd"); empty without such a heading."""
-    end = start
-    for _ in range(_LONGEST_LIST):
-        end = page.plain.rfind("\n", 0, end)
-        line = page.plain.rfind("\n", 0, max(end, 0)) + 1
-        if end < 0 or not page.plain[line:end].strip():
-            return ""
-        named = [c for c in companies(page) if line <= c.start and not page.plain[c.end : end].strip(" .:：-=")]
-        if [c for c in named if c.end <= end] and page.cues_in(line, named[0].start, "owner", "owns"):
-            return page.text[named[0].start : named[0].end]
-    return ""

@@ -8,7 +8,6 @@ from onboarding.reading.prose_mentions import Mention
 from onboarding.reading.prose_names import companies
 from onboarding.reading.prose_page import Page
 
-
 _NEAR: Final = 9
 _I_AGAIN: Final = re.compile(r" (?:yo|io|eu|moi|ich|ik|ja|jag|me),? ")
 """ "soy yo, Inés Bermejo": the pronoun once more before the name."""
