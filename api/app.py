@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from api import bundle, cases, console, custody, merchant, operations, problems, review, trail
 from api.console.signin import Gate
+from api.console.tally import Tally
 from api.limits import BodyLimit
 from api.merchant.page import Gate as MerchantGate
 from api.metrics import Metrics
@@ -31,6 +32,7 @@ def create_app(product: Product, metrics: Metrics) -> ASGIApp:
     app.state.watchers = trail.Watchers(product)
     app.state.gate = Gate(product)
     app.state.merchant_gate = MerchantGate(product)
+    app.state.tally = Tally(product)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     if not (product.settings.svc1_url and product.settings.svc2_url):
         app.mount("/sandbox", sandbox(product.settings.data_dir / "sandbox.db"))

@@ -202,12 +202,16 @@ def doctor(
 def token_create(
     name: Annotated[str, typer.Argument(help="Whose token it is; for people their e-mail address.")],
     role: Annotated[Literal["backend", "reviewer", "senior_reviewer", "admin"], typer.Option(help="What it may do.")],
+    email: Annotated[
+        str | None,
+        typer.Option(help="The person's address, if it is not the name: tokens of one address are one person's."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a bearer token; it is printed this once."""
     with told():
-        token = asyncio.run(administration.create_token(settings_of(), name, role))
-        present({"name": name, "role": role, "token": token}, as_json, token)
+        token = asyncio.run(administration.create_token(settings_of(), name, role, email))
+        present({"name": name, "role": role, "email": email, "token": token}, as_json, token)
 
 
 @tokens.command("revoke")

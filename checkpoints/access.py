@@ -2,11 +2,11 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from checkpoints.database import Tx, stamp
@@ -17,6 +17,7 @@ MAX_TOKEN: Final = 200
 SENIOR: Final = ("senior_reviewer", "admin")
 """Roles that may give a second approval."""
 _TOKEN: Final = Prepared(select(tokens).where(tokens.c.token_hash == bindparam("of_hash")))
+_TOKENS: Final = Prepared(select(tokens).order_by(tokens.c.created_at))
 _LINK: Final = Prepared(select(links).where(links.c.token_hash == bindparam("of_hash")))
 _ADD_LINK: Final = Prepared(insert(links), "token_hash", "review_id", "action", "reviewer", "expires_at")
 
@@ -26,11 +27,19 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def create_token(tx: Tx, name: str, role: str, *, token: str | None = None, expires_at: datetime | None = None) -> str:
-    """Make a bearer token and return it; it is shown this once."""
+def create_token(
+    tx: Tx,
+    name: str,
+    role: str,
+    *,
+    token: str | None = None,
+    expires_at: datetime | None = None,
+    email: str | None = None,
+) -> str:
+    """Make a bearer token and return it; it is shown this once. ``email``: whose it is, whatever the name says."""
     token = token or f"onb_{secrets.token_urlsafe(32)}"
-    row = {"token_hash": hashed(token), "name": name, "role": role, "created_at": tx.now}
-    row["expires_at"] = stamp(expires_at) if expires_at else None  # type: ignore[assignment]
+    row = {"token_hash": hashed(token), "name": name, "role": role, "created_at": tx.now, "email": email}
+    row["expires_at"] = stamp(expires_at) if expires_at else None
     into = (postgresql if tx.conn.dialect.name == "postgresql" else sqlite).insert(tokens)
     tx.conn.execute(into.on_conflict_do_nothing(), row)  # replicas that start together make the same one
     return token
@@ -46,14 +55,40 @@ def bearer(tx: Tx, token: str) -> Any | None:
     return row
 
 
+class Person(NamedTuple):
+    """One human: every name and address by which they are known, as written, and the tokens that are theirs.
+
+    Two names are one human's when a token says so, by its e-mail address or by being written alike in any letter case.
+    """
+
+    names: frozenset[str]
+    tokens: list[Any]
+
+    def is_named(self, name: str) -> bool:
+        """Whether ``name`` is this person, in whatever letter case it is written."""
+        return name.casefold() in {known.casefold() for known in self.names}
+
+
+def person(tx: Tx, name: str) -> Person:
+    """Who that is. Tokens that ended count too: whoever held one is still the same human."""
+    known, mine = {name}, list[Any]()
+    rows = _TOKENS.all(tx)
+    while True:
+        folded = {one.casefold() for one in known}
+        found = [row for row in rows if {row.name.casefold(), (row.email or row.name).casefold()} & folded]
+        if len(found) == len(mine):
+            return Person(frozenset(known), mine)
+        mine = found
+        known |= {one for row in mine for one in (row.name, row.email) if one}
+
+
 def roles_of(tx: Tx, name: str) -> set[str]:
-    """The roles of this person's live tokens, in whatever letter case the name is written."""
-    query = select(tokens.c.role).where(
-        func.lower(tokens.c.name) == name.lower(),
-        tokens.c.revoked_at.is_(None),
-        or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > tx.now),
-    )
-    return set(tx.conn.scalars(query))
+    """The roles of this person's live tokens."""
+    return {row.role for row in person(tx, name).tokens if _is_live(tx, row)}
+
+
+def _is_live(tx: Tx, row: Any) -> bool:
+    return not row.revoked_at and (row.expires_at is None or row.expires_at > tx.now)
 
 
 def standing(tx: Tx, name: str, *, listed: bool) -> set[str]:
@@ -62,10 +97,16 @@ def standing(tx: Tx, name: str, *, listed: bool) -> set[str]:
     Whoever ever had a token has the roles of the live ones alone, so that revoking takes everything away. An address
     that never had one is trusted as a senior reviewer if the operator ``listed`` it.
     """
-    if roles := roles_of(tx, name):
-        return roles
-    ever = tx.conn.execute(select(tokens.c.name).where(func.lower(tokens.c.name) == name.lower()).limit(1)).first()
-    return {"senior_reviewer"} if listed and ever is None else set()
+    held = person(tx, name).tokens
+    return {row.role for row in held if _is_live(tx, row)} if held or not listed else {"senior_reviewer"}
+
+
+def deciders(tx: Tx, listed: Collection[str]) -> list[str]:
+    """Everybody who may decide now, by name; ``listed`` are the addresses that the operator trusts."""
+    live = (tokens.c.revoked_at.is_(None), or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > tx.now))
+    query = select(tokens.c.name).where(tokens.c.role.in_(("reviewer", "senior_reviewer", "admin")), *live).distinct()
+    people = set(tx.conn.scalars(query))
+    return sorted(people | {name for name in listed if standing(tx, name, listed=True) - {"backend"}}, key=str.casefold)
 
 
 def seniors(tx: Tx, listed: Sequence[str]) -> list[str]:
@@ -77,9 +118,8 @@ def seniors(tx: Tx, listed: Sequence[str]) -> list[str]:
 
 
 def named(tx: Tx, name: str) -> str | None:
-    """How the name of a live token is written that is this one in any letter case."""
-    query = select(tokens.c.name).where(func.lower(tokens.c.name) == name.lower(), tokens.c.revoked_at.is_(None))
-    return tx.conn.execute(query.order_by(tokens.c.created_at).limit(1)).scalar_one_or_none()
+    """How a live token of the person who goes by this name or address is named, the oldest first."""
+    return next((str(row.name) for row in person(tx, name).tokens if not row.revoked_at), None)
 
 
 def revoke(tx: Tx, name: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, func, insert, or_, select
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, exists, func, insert, or_, select
 
 from checkpoints.database import Tx
 from checkpoints.prepared import Prepared
@@ -78,18 +78,35 @@ def alike(tx: Tx, case_id: str, keys: Iterable[str], limit: int) -> list[Any]:
     return list(tx.conn.execute(query))
 
 
-def search(text: str, terms: list[str]) -> ColumnElement[bool]:
+COMMON: Final = 300
+"""A word that so many cases carry is looked for along the list; a rarer one leads straight to its cases."""
+
+
+def search(tx: Tx, text: str, terms: list[str]) -> ColumnElement[bool]:
     """Cases whose id or reference is ``text``, or that carry every one of the (hashed) ``terms``.
 
-    A condition and no list of ids: however many cases carry a word, no page of them is cut off.
+    However many cases carry a word, no page of them is cut off.
     """
     exact = or_(cases.c.id == text, cases.c.external_ref == text)
     if not terms:
         return exact
-    carrying = (
-        select(match_keys.c.case_id)
-        .where(match_keys.c.key_hash.in_(terms))
-        .group_by(match_keys.c.case_id)
-        .having(func.count() == len(set(terms)))
-    )
-    return or_(exact, cases.c.id.in_(carrying))
+    rarest, count = min(((term, _carriers(tx, term)) for term in dict.fromkeys(terms)), key=lambda found: found[1])
+    known = list(tx.conn.scalars(select(cases.c.id).where(exact).limit(COMMON)))
+    if count >= COMMON:
+        carrying_all = and_(*(_carries(cases.c.id, term) for term in terms))
+        return or_(cases.c.id.in_(known), carrying_all) if known else carrying_all
+    carrying = select(match_keys.c.case_id).where(match_keys.c.key_hash == rarest)
+    others = [_carries(match_keys.c.case_id, term) for term in terms if term != rarest]
+    ids = set(tx.conn.scalars(carrying.where(*others)))
+    return cases.c.id.in_(sorted({*ids, *known}))
+
+
+def _carriers(tx: Tx, term: str) -> int:
+    """How many cases carry the term, counted no further than :data:`COMMON`."""
+    carrying = select(match_keys.c.case_id).where(match_keys.c.key_hash == term).limit(COMMON)
+    return int(tx.conn.execute(select(func.count()).select_from(carrying.subquery())).scalar_one())
+
+
+def _carries(case_id: Any, term: str) -> ColumnElement[bool]:
+    keys = match_keys.alias()
+    return exists().where(keys.c.key_hash == term, keys.c.case_id == case_id)

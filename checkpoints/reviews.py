@@ -1,12 +1,13 @@
 """Waits and what ended them: one decision per review, the first writer wins, and whoever comes later is told."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Insert, String, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import String, bindparam, exists, func, insert, or_, select, update
 
+from checkpoints import access, cases, chases
 from checkpoints import audit as trail
-from checkpoints import cases, chases
 from checkpoints.database import Tx, stamp
 from checkpoints.documents import digest
 from checkpoints.prepared import Prepared
@@ -45,23 +46,22 @@ _DECISIONS: Final = Prepared(
 )
 
 
-def _unless_taken() -> Insert:
-    """Insert unless this review has a decision, or (second review) this actor approved this version before."""
+@lru_cache(maxsize=64)
+def _unless_taken(count: int) -> Prepared:
+    """Insert unless this review has a decision, or (second review) who goes by ``count`` names approved before."""
+    names = [bindparam(f"name_{n}", type_=String) for n in range(count)]
     given = {column.key: bindparam(f"a_{column.key}", type_=column.type) for column in decisions.c}
     taken = exists().where(decisions.c.review_id == given["review_id"])
     approved_before = exists().where(
         decisions.c.case_id == given["case_id"],
         decisions.c.version == given["version"],
         decisions.c.action == "approve",
-        func.lower(decisions.c.actor) == bindparam("lower_actor", type_=String),
+        or_(*(column == name for name in names for column in (decisions.c.actor, func.lower(decisions.c.actor)))),
         given["stage"] == "second_review",
         given["action"] == "approve",
     )
     values = select(*(value.label(name) for name, value in given.items())).where(~taken, ~approved_before)
-    return insert(decisions).from_select(list(given), values)
-
-
-_DECIDE: Final = Prepared(_unless_taken())
+    return Prepared(insert(decisions).from_select(list(given), values))
 
 
 def review_id(case_id: str, stage: Stage, round_: int) -> str:
@@ -229,9 +229,13 @@ def end_if_withdrawn(tx: Tx, case_id: str, review_id: str) -> None:
 
 
 def _insert(tx: Tx, row: dict[str, Any]) -> bool:
-    """Record it; False when the review has a decision or the actor may not give a second one."""
+    """Record it; False when the review has a decision or the person may not give a second one."""
+    second = (row["stage"], row["action"]) == ("second_review", "approve")
+    known = access.person(tx, row["actor"]).names if second else {row["actor"]}
+    names = sorted({spelling for name in known for spelling in (name, name.lower())})
     given = {f"a_{name}": value for name, value in row.items()}
-    return _DECIDE.run(tx, lower_actor=row["actor"].lower(), **given) == 1
+    named = {f"name_{n}": name for n, name in enumerate(names)}
+    return _unless_taken(len(names)).run(tx, **given, **named) == 1
 
 
 def _again(standing: Any, actor: str, fingerprint: str) -> bool:
@@ -244,11 +248,17 @@ def _again(standing: Any, actor: str, fingerprint: str) -> bool:
 
 
 def approved_by(tx: Tx, case_id: str, version: int, actor: str) -> bool:
-    """Whether this person, in whatever letter case the name was written, approved this version before."""
+    """Whether this person, by whichever of their names, approved this version before."""
+    who = access.person(tx, actor)
     made = decisions_of(tx, case_id)
-    return any(
-        row.version == version and row.action == "approve" and row.actor.lower() == actor.lower() for row in made
-    )
+    return any(row.version == version and row.action == "approve" and who.is_named(row.actor) for row in made)
+
+
+def submitted_by(tx: Tx, case_id: str, actor: str) -> bool:
+    """Whether this person, by whichever of their names, submitted the case or answered in the merchant's place."""
+    who = access.person(tx, actor)
+    answered = [row.actor for row in decisions_of(tx, case_id) if row.action in ("answered", "amended")]
+    return any(who.is_named(name) for name in (cases.get(tx, case_id).client, *answered))
 
 
 def settled(tx: Tx, case_id: str, version: int) -> bool:
@@ -286,7 +296,7 @@ def approved_record(tx: Tx, case_id: str, version: int) -> tuple[CaseRecord, str
         return None
     record = CaseRecord.from_json(document)
     two = review.second_required or second_required(record, [])  # the flag may ask for more than the record, never less
-    if two and not any(row.actor.lower() != first[-1].actor.lower() for row in second):
+    if two and all(access.person(tx, first[-1].actor).is_named(row.actor) for row in second):
         return None
     return record, review.shown_hash
 

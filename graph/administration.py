@@ -10,6 +10,7 @@ from checkpoints.migrate import migrate
 from graph import signing
 from graph.wiring import codec
 from onboarding.errors import Forbidden
+from onboarding.letters.message import parse_address
 from onboarding.settings import Settings
 
 
@@ -25,10 +26,11 @@ async def ledger(settings: Settings) -> AsyncIterator[Database]:
         await db.close()
 
 
-async def create_token(settings: Settings, name: str, role: str) -> str:
-    """A new bearer token, shown this once."""
+async def create_token(settings: Settings, name: str, role: str, email: str | None = None) -> str:
+    """A new bearer token, shown this once. Raises BadInput for an e-mail address that is none."""
+    address = parse_address(email).addr_spec if email else None
     async with ledger(settings) as db:
-        return await db.write(lambda tx: access.create_token(tx, name, role))
+        return await db.write(lambda tx: access.create_token(tx, name, role, email=address))
 
 
 async def sign_in_link(settings: Settings, name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from checkpoints import cases, outbox, reviews
+from checkpoints import access, cases, outbox, reviews
 from checkpoints.database import Tx
 from graph import merchant_links
 from graph.context import Context
@@ -66,8 +66,9 @@ def ask_reviewers(
         changed=_changed(tx, case_id, review_id, record),
         approved_before_by=besides,
     )
+    first = access.person(tx, besides) if besides is not None else None
     for address in ctx.settings.reviewer_addresses:
-        if besides is None or address.lower() != besides.lower():
+        if first is None or not first.is_named(address):
             _queue(tx, case_id, f"approval_request:{review.stage}", review.round, address, letter, review_id)
 
 

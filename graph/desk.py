@@ -1,15 +1,15 @@
 """The desk's verbs beside deciding: the queue, one case with everything about it, and who has it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from checkpoints import audit, cases, desk, matches, reviews, sessions, views
+from checkpoints import access, audit, cases, desk, matches, reviews, sessions, views
 from checkpoints.casefile import ERASED
 from checkpoints.database import Tx
 from graph import screened
-from graph.service import SENIOR, Actor, Service
-from onboarding.case import CLOSED, CaseRecord, CaseView
-from onboarding.errors import CaseNotFound, Conflict
+from graph.service import SENIOR, Actor, Service, may_approve
+from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseRecord, CaseView
+from onboarding.errors import BadInput, CaseNotFound, Conflict, Forbidden
 from onboarding.letters.changes import changes
 from onboarding.matching import in_common, match_keys
 from onboarding.submission import Part
@@ -20,7 +20,7 @@ MOST_ALIKE: Final = 20
 
 
 class Queued(NamedTuple):
-    """One line of the queue. ``row`` is of ``cases``, with the waiting review's columns while one waits."""
+    """One line of the queue. ``row`` is of ``cases``; ``stage`` and ``due_at`` while a person is awaited."""
 
     row: Any
     told: dict[str, Any]
@@ -62,21 +62,33 @@ class Opened(NamedTuple):
     events: list[dict[str, Any]]
     draft: dict[str, Any] | None
     first_approver: str | None
+    refusal: str | None
+    """Why this person cannot approve what waits, in words; None when they can, or nothing waits for approval."""
 
 
 async def waiting(
-    service: Service, *, filters: Mapping[str, str | None], q: str | None, after: tuple[str, str] | None, limit: int
-) -> tuple[list[Queued], tuple[str, str] | None]:
-    """What waits for a person, soonest due first, and where the next page starts."""
+    service: Service,
+    *,
+    filters: Mapping[str, str | None],
+    q: str | None,
+    order: str,
+    after: Sequence[str] | None,
+    limit: int,
+) -> tuple[list[Queued], tuple[str, ...] | None]:
+    """What waits for a person, in one of ``checkpoints.desk.ORDERS``, and where the next page starts."""
 
-    def look(tx: Tx) -> tuple[list[Queued], tuple[str, str] | None]:
-        found = matches.search(q, service.context.lookup.terms(q)) if q else None
-        rows = desk.waiting(tx, filters=filters, found=found, after=after, limit=limit + 1)
-        last = rows[limit - 1] if len(rows) > limit else None
-        shown = [Queued(row, desk.headline(tx, row), row.stage, row.due_at) for row in rows[:limit]]
-        return shown, (last.due_at, last.review_id) if last is not None else None
+    def look(tx: Tx) -> tuple[list[Queued], tuple[str, ...] | None]:
+        found = matches.search(tx, q, service.context.lookup.terms(q)) if q else None
+        rows = desk.waiting(tx, filters=filters, found=found, order=order, after=after, limit=limit + 1)
+        more = desk.place(rows[limit - 1], order) if len(rows) > limit else None
+        return [_queued(tx, row) for row in rows[:limit]], more
 
     return await service.context.db.scan(look)
+
+
+def _queued(tx: Tx, row: Any) -> Queued:
+    due = row.queue_due if row.queue_due != reviews.NEVER else None
+    return Queued(row, desk.headline(tx, row), row.queue_stage, due)
 
 
 async def listed(
@@ -85,10 +97,10 @@ async def listed(
     """Every case, newest first, and where the next page starts."""
 
     def look(tx: Tx) -> tuple[list[Queued], int | None]:
-        found = matches.search(q, service.context.lookup.terms(q)) if q else None
+        found = matches.search(tx, q, service.context.lookup.terms(q)) if q else None
         rows = cases.listed(tx, filters=filters, found=found, before=before, limit=limit + 1)
         after = rows[limit - 1].seq if len(rows) > limit else None
-        return [Queued(row, desk.headline(tx, row), None, None) for row in rows[:limit]], after
+        return [_queued(tx, row) for row in rows[:limit]], after
 
     return await service.context.db.scan(look)
 
@@ -97,7 +109,7 @@ async def open_case(service: Service, actor: Actor, case_id: str) -> Opened:
     """The case with its sources, versions, relations and story. Raises CaseNotFound."""
 
     def look(tx: Tx) -> Opened:
-        row = cases.get(tx, case_id)
+        row, wait = cases.get(tx, case_id), reviews.waiting(tx, case_id)
         view, record = views.view(tx, row), cases.record_of(tx, row)
         parts = cases.submission(tx, case_id, row.version).parts if not row.erased_at else []
         return Opened(
@@ -108,13 +120,25 @@ async def open_case(service: Service, actor: Actor, case_id: str) -> Opened:
             versions=_versions(tx, case_id) if not row.erased_at else [],
             related=_related(tx, service, row, record, view),
             hits=screened.hits(tx, service.context.lookup, record, service.context.policy) if record else [],
-            waiting=wait.stage if (wait := reviews.waiting(tx, case_id)) else None,
+            waiting=wait.stage if wait else None,
             events=audit.trail(tx, case_id),
             draft=sessions.draft(tx, actor.name, case_id),
+            refusal=_refusal(tx, wait, actor),
             first_approver=next((made.actor for made in reversed(view.decisions) if made.action == "approve"), None),
         )
 
     return await service.context.db.scan(look)
+
+
+def _refusal(tx: Tx, wait: reviews.Review | None, actor: Actor) -> str | None:
+    """What the service would say to an approval by this person."""
+    if wait is None or "approve" not in ALLOWED_ACTIONS[wait.stage]:
+        return None
+    try:
+        may_approve(tx, wait, "approve", actor.name, {actor.role})
+    except Forbidden as error:
+        return error.detail
+    return None
 
 
 def _versions(tx: Tx, case_id: str) -> list[Version]:
@@ -165,39 +189,85 @@ def _case(tx: Tx, case_id: str) -> Any | None:
 
 async def claim(service: Service, actor: Actor, case_id: str) -> None:
     """Take the case. A senior person may take it from somebody else. Raises CaseNotFound, Conflict."""
-
-    def work(tx: Tx) -> None:
-        row = _open(tx, case_id)
-        if row.assignee == actor.name:
-            return
-        if row.assignee and actor.role not in SENIOR:
-            raise Conflict(f"{row.assignee} has this case.")
-        desk.assign(tx, case_id, actor.name, actor.name)
-
-    await service.context.db.write(work)
+    await service.context.db.write(lambda tx: _give(tx, actor, case_id, actor.name))
 
 
 async def let_go(service: Service, actor: Actor, case_id: str) -> None:
     """Give the case back to the queue. Raises CaseNotFound, Conflict."""
-
-    def work(tx: Tx) -> None:
-        row = _open(tx, case_id)
-        if row.assignee is None:
-            return
-        if row.assignee != actor.name and actor.role not in SENIOR:
-            raise Conflict(f"{row.assignee} has this case.")
-        desk.assign(tx, case_id, None, actor.name)
-
-    await service.context.db.write(work)
+    await service.context.db.write(lambda tx: _give(tx, actor, case_id, None))
 
 
-def _open(tx: Tx, case_id: str) -> Any:
+class Bulk(NamedTuple):
+    """``done``: cases that now stand as was asked; ``refused``: why others do not, by id."""
+
+    done: int
+    refused: dict[str, str]
+
+
+async def give(service: Service, actor: Actor, case_ids: Sequence[str], to: str | None) -> Bulk:
+    """Give many cases to a person, or back to the queue, in one transaction; what cannot be given is left and named.
+
+    Raises Forbidden when somebody who is not senior gives cases to others, BadInput for a person who may not decide.
+    """
+
+    def work(tx: Tx) -> Bulk:
+        if to is not None and to != actor.name:
+            if actor.role not in SENIOR:
+                raise Forbidden("Giving cases to somebody else takes a senior reviewer.")
+            if to not in access.deciders(tx, service.context.settings.reviewer_addresses):
+                raise BadInput(f"{to[:100]} is nobody who may decide.")
+        refused: dict[str, str] = {}
+        for case_id in sorted(set(case_ids)):  # one order for all, so that two at once never wait for each other
+            try:
+                _give(tx, actor, case_id, to)
+            except (CaseNotFound, Conflict) as error:
+                refused[case_id] = error.detail
+        return Bulk(len(set(case_ids)) - len(refused), refused)
+
+    return await service.context.db.write(work)
+
+
+def _give(tx: Tx, actor: Actor, case_id: str, to: str | None) -> None:
+    """Raises CaseNotFound, Conflict."""
     audit.hold(tx, case_id)
     cases.own(tx, case_id)
     row = cases.get(tx, case_id)
     if row.status in CLOSED:
         raise Conflict("This case is closed.")
-    return row
+    if row.assignee == to:
+        return
+    if row.assignee not in (None, actor.name) and actor.role not in SENIOR:
+        raise Conflict(f"{row.assignee} has this case.")
+    desk.assign(tx, case_id, to, actor.name)
+
+
+class Board(NamedTuple):
+    """What stands around the queue: how many have which cases, who could, and how this person wants to see it."""
+
+    mine: int
+    deciders: list[str]
+    view: str | None
+
+
+async def board(service: Service, actor: Actor) -> Board:
+    """For one page."""
+    listed_too = service.context.settings.reviewer_addresses
+
+    def look(tx: Tx) -> Board:
+        people = access.deciders(tx, listed_too) if actor.role in SENIOR else []
+        return Board(desk.count_of(tx, actor.name), people, desk.saved_view(tx, actor.name))
+
+    return await service.context.db.read(look)
+
+
+async def counts(service: Service) -> desk.Counts:
+    """How many wait, of all."""
+    return await service.context.db.scan(desk.counts)
+
+
+async def save_view(service: Service, actor: Actor, query: str | None) -> None:
+    """Keep how this person wants to see the queue; None: as everybody sees it."""
+    await service.context.db.write(lambda tx: desk.save_view(tx, actor.name, query))
 
 
 async def keep_draft(service: Service, name: str, case_id: str, typed: dict[str, Any]) -> None:

@@ -87,7 +87,7 @@ class Service:
         """Newest first, and where the next page starts. ``q``: words of the name, the reference, or the id."""
 
         def look(tx: Tx) -> tuple[list[CaseView], int | None]:
-            found = None if not q else matches.search(q, self.context.lookup.terms(q))
+            found = None if not q else matches.search(tx, q, self.context.lookup.terms(q))
             rows = cases.listed(tx, filters=filters, found=found, before=before, limit=limit + 1)
             after = rows[limit - 1].seq if len(rows) > limit else None
             return [views.listed(tx, row) for row in rows[:limit]], after
@@ -259,11 +259,18 @@ def _allowed(review: reviews.Review, decision: Decision) -> None:
 
 
 def may_approve(tx: Tx, review: reviews.Review, action: str, name: str, roles: Set[str]) -> None:
-    """The rule of the second approval: another person than the first, and a senior one. Raises FourEyes, Forbidden.
+    """The rules of the four eyes. Raises FourEyes, Forbidden.
 
-    What was decided already is for the record to answer, so it is not judged here again.
+    Nobody approves what they submitted themselves; only an admin does, where one person suffices. The second approval
+    comes from another person than the first, and a senior one. What was decided already is for the record to answer,
+    so it is not judged here again.
     """
-    if (review.stage, action) != ("second_review", "approve") or reviews.decision_on(tx, review.id) is not None:
+    if action != "approve" or reviews.decision_on(tx, review.id) is not None:
+        return
+    alone = "admin" in roles and review.stage == "review" and not review.second_required
+    if not alone and reviews.submitted_by(tx, review.case_id, name):
+        raise FourEyes("You submitted this application, so approving it is for somebody else.")
+    if review.stage != "second_review":
         return
     if reviews.approved_by(tx, review.case_id, review.version, name):
         raise FourEyes()

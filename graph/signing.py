@@ -47,7 +47,7 @@ async def ask(ctx: Context, address: str, leads_to: str) -> None:
     """Queue a sign-in letter, if this address is one of ours. Whoever asks cannot tell: nothing here takes longer."""
     name = await ctx.db.read(lambda tx: _known(tx, ctx, address))
     if name is not None:
-        ctx.db.post(lambda tx: _write(tx, ctx, name, inside(leads_to)))
+        ctx.db.post(lambda tx: _write(tx, ctx, name, address, inside(leads_to)))
 
 
 def _known(tx: Tx, ctx: Context, address: str) -> str | None:
@@ -55,22 +55,32 @@ def _known(tx: Tx, ctx: Context, address: str) -> str | None:
     wanted = address.strip()
     listed = {known.lower(): known for known in ctx.settings.reviewer_addresses}.get(wanted.lower())
     name = access.named(tx, wanted) or listed
-    try:
-        if name is None or "@" not in parse_address(name).addr_spec:
-            return None
-    except BadInput:
+    if name is None or not access.standing(tx, name, listed=listed is not None):
         return None
-    return name if access.standing(tx, name, listed=listed is not None) else None
+    return name if _address(tx, name, wanted) else None
 
 
-def _write(tx: Tx, ctx: Context, name: str, leads_to: str) -> None:
+def _address(tx: Tx, name: str, wanted: str | None = None) -> str | None:
+    """Where a letter reaches this person: the address that was given if it is theirs, else any that is."""
+    who = access.person(tx, name)
+    for known in sorted(who.names, key=lambda one: wanted is None or one.casefold() != wanted.casefold()):
+        try:
+            if "@" in (address := parse_address(known).addr_spec):
+                return address
+        except BadInput:
+            continue
+    return None
+
+
+def _write(tx: Tx, ctx: Context, name: str, wanted: str, leads_to: str) -> None:
     """The letter and its link. The letter holds a mark: the token is made again from the secret when it is sent."""
     nonce = secrets.token_hex(16)
     sessions.create_link(tx, ctx.lookup.token(SIGN_IN, nonce), name, leads_to, LINK_LIVES)
     letter = sign_in(
         reviewer=name, link=_url(ctx, f"sign-in-mark-{nonce}"), expires_at=datetime.fromisoformat(tx.now) + LINK_LIVES
     )
-    outbox.queue(tx, None, SIGN_IN, int(nonce[:7], 16), name, letter.to_json())
+    to = _address(tx, name, wanted.strip()) or name
+    outbox.queue(tx, None, SIGN_IN, int(nonce[:7], 16), to, letter.to_json())
     sessions.note(tx, name, "session.link_asked")
 
 

@@ -191,7 +191,7 @@ def test_a_correction_makes_the_next_version_and_takes_a_second_person(house, pe
     assert "→ Right Holder Ltd" in page
     assert press(people("ann"), case, "approve").status_code == 303
     mine = people("ann").get(at(case)).text
-    assert "the second must come from somebody else" in mine
+    assert "must come from another person than the first" in mine
     assert 'value="approve"' not in mine
     assert press(people("ann"), case, "approve").status_code == 403
     assert "takes a senior reviewer" in people("rob").get(at(case)).text

@@ -159,6 +159,146 @@ def test_words_of_a_page():
     assert throttle.allowed("a")
 
 
+def names(page: str) -> list[str]:
+    return re.findall(r"<bdi>(Orderly \w+ Ltd)</bdi>", page)
+
+
+def test_the_queue_is_sorted_as_one_wants_and_pages_in_every_order(house):
+    ann = Browser(house).sign_in("ann")
+    risky = house.application(legal_name="Orderly Risky Ltd")
+    risky["bank"]["iban"] = "GB33BUKB20201555555556"
+    for body in (
+        house.application(legal_name="Orderly First Ltd"),
+        risky,
+        house.application(legal_name="Orderly Last Ltd"),
+    ):
+        house.case(body)
+    soonest = ["Orderly First Ltd", "Orderly Risky Ltd", "Orderly Last Ltd"]
+    orders = {"due": soonest, "age": soonest, "risk": ["Orderly Risky Ltd", "Orderly First Ltd", "Orderly Last Ltd"]}
+    for order, wanted in orders.items():
+        path, seen = f"/console?q=orderly&limit=1&order={order}", []
+        while path:
+            page = ann.get(path).text
+            seen += names(page)
+            following = re.search(r'href="(/console\?[^"]+)" rel="next"', page)
+            path = following[1].replace("&amp;", "&") if following else ""
+        assert seen == wanted, order
+    for odd in ("order=risk&cursor=x~y~z", "order=age&cursor=9" + "9" * 30, "order=none", "order=due&cursor=a~b~c"):
+        assert ann.get(f"/console?{odd}").status_code == 200
+
+
+def test_many_cases_are_taken_given_and_given_back_at_once(house):
+    cases = [house.case(legal_name=f"Bulky {word} Ltd")["id"] for word in ("One", "Two", "Three")]
+    ann, rob, sue = (Browser(house).sign_in(name) for name in ("ann", "rob", "sue"))
+
+    def press(browser: Browser, what: str, ids: list[str], **more: Any) -> Any:
+        csrf = browser.form("/console")["csrf"]
+        return browser.post(
+            "/console/assign", {"csrf": csrf, "what": what, "case": ids, "back": "/console?q=bulky"} | more
+        )
+
+    def held() -> list[str | None]:
+        return [house.get(id_)["review"]["assignee"] for id_ in cases]
+
+    answer = press(ann, "take", cases[:2])
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console?q=bulky&done=2&left=0")
+    assert held() == ["ann", "ann", None]
+    answer = press(rob, "take", [*cases, "no-such-case"])
+    assert "done=1&left=3" in answer.headers["location"]
+    assert held() == ["ann", "ann", "rob"], "nobody takes another's case"
+    page = rob.get(answer.headers["location"]).text
+    assert "1 changed hands" in page
+    assert "3 did not" in page
+    assert press(rob, "give", cases, to="ann").status_code == 403, "giving to others takes a senior person"
+    assert press(sue, "give", cases, to="nobody").status_code == 422
+    assert press(sue, "give", cases, to="backend").status_code == 422, "whoever may not decide gets no case"
+    assert press(sue, "give", cases).status_code == 422
+    assert press(sue, "take", []).status_code == 422
+    assert press(sue, "give", cases, to="kim").status_code == 303
+    assert held() == ["kim"] * 3
+    assert press(sue, "back", cases).status_code == 303
+    assert held() == [None] * 3
+    assert sue.post("/console/assign", {"csrf": "x", "what": "take", "case": cases}).status_code == 403
+    told = [(e["actor"], e["data"]["assignee"]) for e in house.events(cases[0]) if e["type"] == "case.assigned"]
+    assert told == [("ann", "ann"), ("sue", "kim"), ("sue", None)]
+
+
+def test_the_head_of_the_queue_counts_what_waits_and_what_is_late(open_product_house):
+    with open_product_house() as own:
+        ids = [own.case()["id"] for _ in range(3)]
+        ann = Browser(own).sign_in("ann")
+
+        def counted(browser: Browser) -> dict[str, str]:
+            return dict(re.findall(r">(\w+) <b>(\d+)</b>", browser.get("/console").text))
+
+        ann.post(f"/console/cases/{ids[0]}/claim", {"csrf": ann.form("/console")["csrf"]})
+        first = counted(ann)
+        assert (first["Waiting"], first["Mine"], first["Late"]) == ("3", "1", "0")
+        own.clock.by = timedelta(hours=49)
+        own.decide("ann", ids[0], "reject")
+        own.rest(ids[0])
+        later = counted(Browser(own).sign_in("ann"))
+        assert (later["Waiting"], later["Mine"], later["Late"]) == ("2", "0", "2")
+
+
+def test_the_page_renews_itself_only_for_whoever_asked_for_that(house):
+    ann = Browser(house).sign_in("ann")
+    assert 'http-equiv="refresh"' not in ann.get("/console?status=waiting").text
+    page = ann.get("/console?status=waiting&refresh=on").text
+    assert '<meta http-equiv="refresh" content="30">' in page
+    assert "stop renewing" in page
+
+
+def test_a_view_is_kept_for_the_person_alone_without_what_was_searched_for(house):
+    kim, rob = Browser(house).sign_in("kim"), Browser(house).sign_in("rob")
+    csrf = kim.form("/console")["csrf"]
+    wanted = "/console?status=waiting&order=risk&country=GB&q=Secretname&cursor=x&evil=1"
+    assert kim.post("/console/view", {"csrf": csrf, "back": wanted}).status_code == 303
+    assert kim.get("/console").headers["location"] == "/console?status=waiting&order=risk&country=GB"
+    assert rob.get("/console").status_code == 200
+    assert "Secretname" not in house.dump()
+    assert kim.post("/console/view", {"csrf": csrf, "back": "https://evil.example?order=age"}).status_code == 303
+    assert kim.get("/console").headers["location"] == "/console?status=waiting"
+    kim.post("/console/view", {"csrf": csrf, "forget": "1"})
+    assert kim.get("/console").status_code == 200
+
+
+def test_every_way_out_of_the_queue_takes_the_case_off_it(house):
+    case = house.case()
+
+    def queued() -> tuple[Any, ...]:
+        return tuple(house.rows("SELECT queue_due, queue_stage, queue_review FROM cases WHERE id = ?", case["id"])[0])
+
+    review = house.get(case["id"])["review"]
+    assert queued() == (review["due_at"], "review", review["id"])
+    house.decide("ann", case, "request_information", request=[{"path": "website", "text": "Where?"}])
+    house.rest(case["id"])
+    assert queued() == (None, None, None), "the merchant is no person of ours"
+    house.backend.post(f"/v1/cases/{case['id']}/information", json={"answers": {"website": "https://x.example.com"}})
+    review = house.rest(case["id"])["review"]
+    assert queued() == (review["due_at"], "review", review["id"])
+    house.backend.post(f"/v1/cases/{case['id']}/withdraw")
+    house.rest(case["id"])
+    assert queued() == (None, None, None)
+
+
+@pytest.mark.parametrize("few", (1, 300))
+def test_a_search_finds_by_rare_and_by_common_words_alike(house, monkeypatch, few):
+    from checkpoints import matches
+
+    monkeypatch.setattr(matches, "COMMON", few)
+    ann = Browser(house).sign_in("ann")
+    mine = [house.case(legal_name=f"Searchable {word}{few} Ltd")["id"] for word in ("Kestrel", "Merlin")]
+    person = house.application(legal_name=f"Plain{few} Ltd")
+    person["persons"][0]["name"] = f"Ottoline Quarles{few}"
+    third = house.case(person)["id"]
+    assert set(mine) <= set(listed(ann.get("/console?q=searchable&limit=200").text))
+    assert listed(ann.get(f"/console?q=searchable+KESTREL{few}").text) == mine[:1]
+    assert listed(ann.get(f"/console?q=merlin{few}+kestrel{few}").text) == []
+    assert listed(ann.get(f"/console?q=quarles{few}").text) == [third], "people are found by their names"
+    assert listed(ann.get(f"/console?q={third}").text) == [third]
+
+
 @pytest.mark.slow
 def test_the_desk_works_on_postgresql_too(open_product_house, postgres_url):
     with open_product_house(database_url=postgres_url) as own:
@@ -167,6 +307,11 @@ def test_the_desk_works_on_postgresql_too(open_product_house, postgres_url):
         assert listed(ann.get("/console?q=elbow&risk=low&limit=1").text) == [case["id"]]
         form = ann.form(path)
         assert ann.post(f"{path}/claim", {"csrf": form["csrf"]}).status_code == 303
+        for order in ("risk", "age", "due"):
+            assert listed(ann.get(f"/console?order={order}").text) == [case["id"]]
+        bulk = {"csrf": form["csrf"], "what": "take", "case": [case["id"]]}
+        assert "done=1" in ann.post("/console/assign", bulk).headers["location"]
+        assert "Waiting <b>1</b>" in ann.get("/console").text
         assert own.get(case["id"])["review"]["assignee"] == "ann"
         sent = {"csrf": form["csrf"], "review_id": form["review_id"], "action": "approve"}
         assert ann.post(f"{path}/decision", sent).status_code == 303

@@ -31,8 +31,7 @@ from api.problems import status_of
 from graph import desk as verbs
 from graph import screened, signing
 from graph.picture import picture
-from graph.service import SENIOR
-from onboarding.case import CLOSED, ReviewView
+from onboarding.case import CLOSED
 from onboarding.catalogue import CATALOGUE, SEVERITIES
 from onboarding.decision import worst
 from onboarding.errors import AlreadyDecided, OnboardingError
@@ -117,14 +116,9 @@ def _fields(opened: verbs.Opened, places: dict[str, str]) -> list[dict[str, Any]
 
 def _refusal(desk: Desk, opened: verbs.Opened) -> str | None:
     """Why this person cannot approve here, said before they try; the ledger enforces it whatever the page says."""
-    review: ReviewView | None = opened.view.review
     if not desk.may("decide"):
         return f"Your role ({desk.actor.role}) may look but not decide."
-    if review is None or review.stage != "second_review":
-        return None
-    if (opened.first_approver or "").lower() == desk.actor.name.lower():
-        return "You gave the first approval, so the second must come from somebody else."
-    return None if desk.actor.role in SENIOR else "The second approval takes a senior reviewer."
+    return opened.refusal
 
 
 @router.post("/cases/{case_id}/decision")

@@ -1,14 +1,19 @@
-"""The queue: what waits for a person, soonest due on top; every other case by status; taking and giving back."""
+"""The queue: what waits for a person, soonest due on top; every other case by status; taking, giving, giving back."""
 
 from typing import Annotated, Any, Final, get_args
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import FormData
 
 from api.auth import Served
 from api.console.page import ConsoleRoute, Posted, Seated, allow, show
+from api.console.tally import Tally
+from checkpoints.desk import MOST_OF_ONE, ORDERS
+from checkpoints.reviews import OF_PEOPLE
 from graph import desk as verbs
+from graph.service import SENIOR
 from onboarding.case import Status
 from onboarding.errors import BadInput
 
@@ -16,7 +21,13 @@ router = APIRouter(route_class=ConsoleRoute)
 PAGE: Final = 50
 STATUSES: Final = get_args(Status)
 WAITING: Final = "waiting"
+REFRESH: Final = 30
+"""Seconds after which the page loads itself again, for whoever asked for that."""
+KEPT: Final = ("status", "order", "stage", "risk", "country", "assignee", "refresh")
+"""What a saved view holds; what was searched for is nobody's standing wish."""
+MOST_AT_ONCE: Final = 200
 Word = Annotated[str, Query(max_length=200)]
+Short = Annotated[str, Query(max_length=20)]
 
 
 @router.get("")
@@ -26,29 +37,29 @@ async def queue(
     desk: Seated,
     status: Word = WAITING,
     q: Word = "",
+    order: Short = "due",
+    stage: Short = "",
     assignee: Word = "",
     country: Annotated[str, Query(max_length=2)] = "",
-    risk: Annotated[str, Query(max_length=10)] = "",
+    risk: Short = "",
     cursor: Word = "",
-    limit: Annotated[int, Query(ge=1, le=200)] = PAGE,
+    refresh: Short = "",
+    done: Annotated[int | None, Query(ge=0, le=MOST_AT_ONCE)] = None,
+    left: Annotated[int, Query(ge=0, le=MOST_AT_ONCE)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = PAGE,
 ) -> Response:
-    """One page of cases."""
+    """One page of cases. Without any choice it is the view that the person saved."""
     allow(desk, "read")
+    board = await verbs.board(product.service, desk.actor)
+    if not request.url.query and board.view:
+        return RedirectResponse(f"/console?{board.view}", 303)
     if any("\x00" in text for text in (q, assignee, country, cursor)):
         raise BadInput("A NUL character cannot be searched for.")
-    chosen = {"status": status, "q": q, "assignee": assignee, "country": country.upper(), "risk": risk}
+    chosen = {"status": status, "q": q, "order": order if order in ORDERS else "due", "stage": stage}
+    chosen |= {"assignee": assignee, "country": country.upper(), "risk": risk, "refresh": "on" if refresh else ""}
     chosen["limit"] = "" if limit == PAGE else str(limit)
-    filters = {"assignee": assignee or None, "country": country.upper() or None, "risk_level": risk or None}
-    if status == WAITING:
-        due, _, review_id = cursor.partition("~")
-        after = (due, review_id) if review_id else None
-        rows, following = await verbs.waiting(product.service, filters=filters, q=q.strip(), after=after, limit=limit)
-        more = "~".join(following) if following else None
-    else:
-        filters["status"] = status if status in STATUSES else None
-        before = min(int(cursor), 2**62) if cursor.isascii() and cursor.isdecimal() else None
-        found, last = await verbs.listed(product.service, filters=filters, q=q.strip(), before=before, limit=limit)
-        rows, more = found, str(last) if last is not None else None
+    rows, more = await _rows(product, chosen, cursor, limit)
+    tally: Tally = request.app.state.tally
     return show(
         request,
         "queue.html",
@@ -56,10 +67,42 @@ async def queue(
         rows=rows,
         chosen=chosen,
         statuses=STATUSES,
+        stages=OF_PEOPLE,
+        orders=list(ORDERS),
+        counted=await tally.now(),
+        board=board,
+        mine=f"{board.mine}{'+' if board.mine >= MOST_OF_ONE else ''}",
+        senior=desk.actor.role in SENIOR,
+        refresh=REFRESH if refresh else None,
+        done=done,
+        left=left,
         here=_address(chosen, cursor),
         following=_address(chosen, more) if more else None,
         first=_address(chosen, None) if cursor else None,
+        switched=_address(chosen | {"refresh": "" if refresh else "on"}, cursor),
+        tab=lambda **more: _address({"refresh": chosen["refresh"], "order": chosen["order"]} | more, None),
     )
+
+
+async def _rows(product: Served, chosen: dict[str, str], cursor: str, limit: int) -> tuple[list[Any], str | None]:
+    """The page's rows, and the cursor of the next."""
+    status, q = chosen["status"], chosen["q"].strip()
+    filters = {
+        "assignee": chosen["assignee"] or None,
+        "country": chosen["country"] or None,
+        "risk_level": chosen["risk"] or None,
+        "queue_stage": chosen["stage"] or None,
+    }
+    if status == WAITING:
+        after = cursor.split("~") if cursor else None
+        rows, following = await verbs.waiting(
+            product.service, filters=filters, q=q, order=chosen["order"], after=after, limit=limit
+        )
+        return rows, "~".join(following) if following else None
+    filters["status"] = status if status in STATUSES else None
+    before = min(int(cursor), 2**62) if cursor.isascii() and cursor.isdecimal() else None
+    found, last = await verbs.listed(product.service, filters=filters, q=q, before=before, limit=limit)
+    return found, str(last) if last is not None else None
 
 
 def _address(chosen: dict[str, Any], cursor: str | None) -> str:
@@ -72,7 +115,7 @@ async def claim(case_id: str, product: Served, desk: Seated, form: Posted) -> Re
     """Take the case."""
     allow(desk, "decide")
     await verbs.claim(product.service, desk.actor, case_id)
-    return RedirectResponse(_back(form.get("back"), case_id), 303)
+    return RedirectResponse(_back(form, f"/console/cases/{case_id}"), 303)
 
 
 @router.post("/cases/{case_id}/let-go")
@@ -80,9 +123,35 @@ async def let_go(case_id: str, product: Served, desk: Seated, form: Posted) -> R
     """Give the case back."""
     allow(desk, "decide")
     await verbs.let_go(product.service, desk.actor, case_id)
-    return RedirectResponse(_back(form.get("back"), case_id), 303)
+    return RedirectResponse(_back(form, f"/console/cases/{case_id}"), 303)
 
 
-def _back(given: Any, case_id: str) -> str:
-    """To the queue as it was, or to the case: nowhere else."""
-    return str(given) if str(given or "").startswith("/console?") else f"/console/cases/{case_id}"
+@router.post("/assign")
+async def assign(product: Served, desk: Seated, form: Posted) -> Response:
+    """Take, give or give back every case that was ticked."""
+    allow(desk, "decide")
+    ids = [str(value)[:100] for value in form.getlist("case")]
+    if not ids or len(ids) > MOST_AT_ONCE:
+        raise BadInput(f"Tick 1 to {MOST_AT_ONCE} cases first.")
+    to = {"take": desk.actor.name, "back": None}.get(str(form.get("what")), str(form.get("to", "")))
+    if to == "":
+        raise BadInput("Choose whom to give them to.")
+    made = await verbs.give(product.service, desk.actor, ids, to)
+    told = urlencode({"done": made.done, "left": len(made.refused)})
+    back = _back(form, "/console?status=waiting")
+    return RedirectResponse(f"{back}{'&' if '?' in back else '?'}{told}", 303)
+
+
+@router.post("/view")
+async def save(product: Served, desk: Seated, form: Posted) -> Response:
+    """Keep the order and filters that are shown as this person's own, or forget what was kept."""
+    wanted = dict(parse_qsl(_back(form, "").partition("?")[2]))
+    kept = urlencode({name: wanted[name][:200] for name in KEPT if wanted.get(name)})
+    await verbs.save_view(product.service, desk.actor, None if form.get("forget") else kept or "status=waiting")
+    return RedirectResponse(_back(form, "/console?status=waiting"), 303)
+
+
+def _back(form: FormData, otherwise: str) -> str:
+    """To the queue as it was, or where it is said: nowhere else."""
+    given = str(form.get("back") or "")
+    return given if given.startswith("/console?") else otherwise
