@@ -4,6 +4,7 @@ import functools
 import inspect
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Final, ParamSpec, cast
 
@@ -21,6 +22,10 @@ CURRENT: ContextVar[str | None] = ContextVar("step", default=None)
 SUSPECT: Final[ContextVar[bool]] = ContextVar("suspect", default=True)
 """Whether this run takes up what an earlier one left unfinished: then a step that ends clears it of the blame."""
 
+Watch = Callable[[str, int], AbstractContextManager[None]]
+WATCH: Final[ContextVar[Watch | None]] = ContextVar("watch", default=None)
+"""What an engine puts around each step of a run, ``(step, attempt)``; it sees what the step raises."""
+
 
 def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]:
     """Observe ``node``. Its event is queued before the checkpoint that completes it, so the trail is never behind."""
@@ -33,8 +38,12 @@ def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]
         faults.point(f"{name}.before", state["case_id"])
         started, context = time.perf_counter(), runtime.context
         CURRENT.set(name)
+        watch = WATCH.get()
         try:
-            with tracing.span(f"step {name}", step=name, case__id=state["case_id"]):
+            with (
+                tracing.span(f"step {name}", step=name, case__id=state["case_id"]),
+                watch(name, _attempt(runtime)) if watch else nullcontext(),
+            ):
                 update = await node(*args, **kwargs)
         except Exception as error:
             context.observer.step(name, time.perf_counter() - started, type(error).__name__)

@@ -33,6 +33,7 @@ from graph.relay import Deliver
 from graph.runner import Runner
 from graph.service import Service
 from graph.timer import Timer
+from graph.triggers import Triggers
 from onboarding import faults
 from onboarding.errors import DataDirInUse
 from onboarding.policy import Policy
@@ -40,6 +41,7 @@ from onboarding.screening import Watchlist
 from onboarding.settings import BadSettings, Settings
 from tools import mail
 from tools.patience import Patience
+from tools.prefect_api import PrefectApi
 from tools.svc1 import svc1, svc1_tools
 from tools.svc2 import svc2, svc2_tools
 from tools.website import Website
@@ -127,7 +129,7 @@ async def _assembled(context: Context, runner: Runner, role: Role, stack: AsyncE
     settings = context.settings
     dispatcher = await _dispatcher(context, runner, role, stack, lambda: timer.letters())
     house = Housekeeping(context, runner.graph, dispatcher, deliver(settings))
-    timer = Timer(house, settings.sweep_seconds, sweeps=role != "api")
+    timer = Timer(house, settings.sweep_seconds, sweeps=role != "api" and settings.engine != "prefect")
     engine = Engine(dispatcher, timer, runner.drain)
     return Product(settings, context, Service(context, dispatcher.nudge), runner, engine, house)
 
@@ -139,8 +141,8 @@ async def _dispatcher(
     settings = context.settings
     if settings.engine == "procrastinate":
         return await _jobs(context, runner, role, stack, ended)
-    if settings.engine != "local":
-        raise BadSettings(f"ONBOARD_ENGINE: {settings.engine} is not available yet.")
+    if settings.engine == "prefect":
+        return Triggers(context, PrefectApi(settings.prefect_api_url, settings.prefect_auth))
     return Elsewhere() if role == "api" else Pool(runner, settings.concurrency, ended)
 
 

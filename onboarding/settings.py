@@ -66,6 +66,11 @@ class Settings(Value):
     engine: Literal["local", "prefect", "procrastinate"] = Field(
         default="local", description="What gets cases advanced: this process, Prefect, or Procrastinate."
     )
+    prefect_api_url: str = Field(default="http://127.0.0.1:4200/api", description="API of the Prefect server.")
+    prefect_auth: str | None = Field(default=None, description="`user:password` that the Prefect server asks for.")
+    prefect_ui_url: str | None = Field(
+        default=None, description="Where people reach Prefect's pages; a case then links to its flow runs."
+    )
     concurrency: int = Field(default=16, ge=1, le=1000, description="Cases advanced at once in this process.")
     lease_seconds: float = Field(
         default=15, gt=0, description="How long a process that hangs keeps the cases it runs (PostgreSQL)."

@@ -1,0 +1,32 @@
+"""What Prefect reads from the environment, set from our settings before Prefect is imported anywhere."""
+
+import os
+from typing import Final
+
+from onboarding.settings import Settings
+
+POOL: Final = "onboard"
+DEFAULTS: Final = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+    "PREFECT_WORKER_ENABLE_CANCELLATION": "false",
+}
+"""Nothing is reported to anybody, nothing is pickled, no result is kept, no log line leaves the process.
+
+A run is never cancelled from Prefect's side: cases end by decisions, and Prefect's users are no reviewers.
+"""
+
+
+def prepare(settings: Settings) -> None:
+    """What is in the environment already stays as it is."""
+    ours = dict(DEFAULTS, PREFECT_HOME=str(settings.data_dir / "prefect"), PREFECT_API_URL=settings.prefect_api_url)
+    if settings.prefect_auth:
+        ours["PREFECT_API_AUTH_STRING"] = ours["PREFECT_SERVER_API_AUTH_STRING"] = settings.prefect_auth
+    for name, value in ours.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,63 @@
+"""One flow run is one segment of a case: ``advance`` until it waits or ends, told as the state it truly came to."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from prefect.client.schemas.objects import State
+from prefect.states import AwaitingRetry, Completed, Failed
+
+from checkpoints import audit, cases
+from checkpoints.database import Tx
+from flows.engine import this_run
+from flows.product import Home, at_home
+from flows.steps import watching
+from graph.housekeeping import SUSPECT
+from graph.step import WATCH
+from onboarding.errors import CaseNotFound, StorageUnavailable
+
+
+async def run_segment(case_id: str) -> State[Any]:
+    """Advance the case inside the product of this process; returns the state that the flow run ends in."""
+    run = this_run()
+    async with at_home() as home:
+        before = await home.product.context.db.write(partial(_begun, case_id, run.id))
+        if before is None:
+            return Completed(name="NothingDue", message="Another run looked after it.")
+        WATCH.set(watching(run.id, run.run_count))
+        async with home.places.place(alone=before.attempts >= SUSPECT):
+            await _advance(home, case_id)
+        return _ended(await home.product.context.db.read(lambda tx: cases.get(tx, case_id)))
+
+
+def _begun(case_id: str, run_id: UUID, tx: Tx) -> Any | None:
+    """The case's row if work is due; the trail then says which flow run looks after it."""
+    try:
+        row = cases.wanting(tx, case_id)
+    except CaseNotFound:
+        return None  # a run that was meant for another ledger
+    if row is not None:
+        audit.append(tx, case_id, "onboarding", "run.dispatched", {"engine": "prefect", "run": str(run_id)})
+    return row
+
+
+async def _advance(home: Home, case_id: str) -> None:
+    try:
+        await home.product.runner.advance(case_id)
+    except StorageUnavailable:
+        return  # the ledger says that the work is still due
+    finally:
+        home.product.engine.timer.letters()
+
+
+def _ended(row: Any) -> State[Any]:
+    if row.status == "quarantined":
+        return Failed(name="SetAside", message="The case was set aside: an operator has to look at it.")
+    if row.work_asked <= row.work_done:
+        words = row.status.replace("_", " ")
+        return Completed(name=words.title().replace(" ", ""), message=f"The case is {words}.")
+    if row.work_after is not None:
+        again = datetime.fromisoformat(row.work_after)
+        return AwaitingRetry(scheduled_time=again, message="A step failed; it is tried again.")
+    return AwaitingRetry(scheduled_time=datetime.now(UTC), message="Stopped between two steps; it goes on from there.")
