@@ -117,6 +117,12 @@ def became(tx: Tx, draft_id: str, case_id: str) -> None:
     _drop(tx, [draft_id])
 
 
+def any_over(tx: Tx) -> bool:
+    """Whether there is anything to forget."""
+    over = (select(table.c.expires_at).where(table.c.expires_at <= tx.now).limit(1) for table in (drafts, links))
+    return any(tx.conn.execute(query).first() is not None for query in over)
+
+
 def purge(tx: Tx, most: int) -> int:
     """Forget drafts and links whose time is over; returns how many drafts."""
     over = select(drafts.c.id).where(drafts.c.expires_at <= tx.now).order_by(drafts.c.expires_at).limit(most)

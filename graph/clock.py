@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from checkpoints import cases, chases, leases, reviews
+from checkpoints import cases, chases, leases, merchants, reviews
 from checkpoints.database import Tx, stamp
 from graph import chasing
 from graph.context import Context
@@ -33,6 +33,7 @@ async def tick(ctx: Context) -> None:
     await expire(ctx)
     await chase_merchants(ctx)
     await chase_reviewers(ctx)
+    await forget_drafts(ctx)
 
 
 async def expire(ctx: Context) -> int:
@@ -70,6 +71,13 @@ async def chase_reviewers(ctx: Context) -> int:
 async def chase_merchants(ctx: Context) -> int:
     """Remind merchants of what they were asked; returns how many letters."""
     return await _chase(ctx, OF_MERCHANTS)
+
+
+async def forget_drafts(ctx: Context) -> int:
+    """Forget what merchants began and never sent, and links that are over; returns how many drafts."""
+    if not await ctx.db.read(merchants.any_over):
+        return 0
+    return await ctx.db.write(lambda tx: merchants.purge(tx, AT_ONCE))
 
 
 async def _chase(ctx: Context, stages: Sequence[Stage]) -> int:

@@ -22,12 +22,19 @@ def to_case(tx: Tx, ctx: Context, case_id: str, *letter: str | int) -> str | Non
     return url(ctx, f"/merchant/merchant-mark-{mark}")
 
 
-def to_draft(tx: Tx, ctx: Context, draft_id: str, email_key: str, *letter: str | int) -> str:
-    """The address by which a draft is taken up again, for one letter."""
-    mark = _mark("draft", draft_id, *letter)
-    lives = timedelta(days=ctx.settings.draft_days)
-    merchants.create_link(tx, _token(ctx, mark), lives, draft_id=draft_id, email_key=email_key, mailed=True)
-    return url(ctx, f"/apply/merchant-mark-{mark}")
+def again(tx: Tx, ctx: Context, nonce: str, *, draft_id: str | None, case_id: str | None, email_key: str) -> str:
+    """The address by which a draft is taken up again, or the case that it became; ``nonce`` is the letter's own."""
+    days = ctx.settings.draft_days if draft_id else ctx.settings.merchant_link_days
+    merchants.create_link(
+        tx,
+        _token(ctx, nonce),
+        timedelta(days=days),
+        draft_id=draft_id,
+        case_id=case_id,
+        email_key=email_key,
+        mailed=True,
+    )
+    return url(ctx, f"/{'apply' if draft_id else 'merchant'}/merchant-mark-{nonce}")
 
 
 def with_token(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:

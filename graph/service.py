@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Sequence, Set
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 from checkpoints import access, audit, cases, matches, reviews, traces, views
@@ -60,11 +59,8 @@ class Service:
             known = cases.remember(tx, actor.name, key.key, key.body_hash, ids) if key is not None else None
             if known is not None:
                 return [views.view(tx, cases.get(tx, id_)) for id_ in known], False
-            take = partial(cases.accept, tx, client=actor.name, external_ref=external_ref, graph=GRAPH_VERSION)
-            first = [Submission(version=1, parts=list(parts)) for parts in applications]
-            rows = [take(id_, version) for id_, version in zip(ids, first, strict=True)]
-            for id_ in ids:
-                traces.keep(tx, id_, trace)
+            taken = zip(ids, applications, strict=True)
+            rows = [accepted(tx, actor, id_, parts, trace=trace, external_ref=external_ref) for id_, parts in taken]
             return [views.fresh(tx, row) for row in rows], True
 
         found, new = await self.context.db.write(accept)
@@ -200,6 +196,22 @@ class Service:
         view = await moved(self.context, record)
         self.nudge(case_id)
         return view
+
+
+def accepted(
+    tx: Tx,
+    actor: Actor,
+    case_id: str,
+    parts: Sequence[Part],
+    *,
+    trace: str | None,
+    external_ref: str | None = None,
+) -> Any:
+    """Accept one application as a case of its own, moved under this trace; returns its row."""
+    first = Submission(version=1, parts=list(parts))
+    row = cases.accept(tx, case_id, first, client=actor.name, external_ref=external_ref, graph=GRAPH_VERSION)
+    traces.keep(tx, case_id, trace)
+    return row
 
 
 async def moved(ctx: Context, work: Work[CaseView]) -> CaseView:

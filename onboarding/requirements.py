@@ -74,6 +74,11 @@ def _texts() -> dict[str, dict[str, dict[str, str]]]:
     return tomllib.loads(_TEXTS.read_text(encoding="utf-8"))
 
 
+def cure_of(path: str) -> str:
+    """What we want at a field, in words for the merchant; empty where nothing is to be said."""
+    return _texts()["missing"].get(path, {}).get("cure", "")
+
+
 def requirements_of(missing: Sequence[str], findings: Sequence[Finding]) -> list[Requirement]:
     """What to ask the merchant: one requirement a path, missing fields first."""
     missing_texts, finding_texts = _texts()["missing"], _texts()["findings"]

@@ -22,6 +22,7 @@ from onboarding.letters.approval_request import approval_request
 from onboarding.letters.case_quarantined import case_quarantined
 from onboarding.letters.changes import changes
 from onboarding.letters.closed_unanswered import closed_unanswered
+from onboarding.letters.draft_link import draft_link
 from onboarding.letters.escalation import escalation
 from onboarding.letters.fields import LABELS, OF_A_PERSON, label
 from onboarding.letters.information_reminder import information_reminder
@@ -121,6 +122,7 @@ def write_all(legal_name="Blue Kite Bakery Ltd", text="The IBAN fails its check 
             due_at=DUE,
             console_url=HERE,
         ),
+        "draft_link": draft_link(link=f"{HERE}/apply/t", expires_at=DUE),
         "still_looking": still_looking(**about, since=DUE),
         "closed_unanswered": closed_unanswered(**about, asked=[text, "website"]),
         "sign_in": sign_in(reviewer=legal_name, link=f"{HERE}/sign-in/t", expires_at=DUE),
@@ -308,7 +310,8 @@ def test_the_information_request_says_what_why_and_how():
 
 
 TO_MERCHANTS = (
-    "information_request", "information_reminder", "welcome", "rejection", "still_looking", "closed_unanswered"
+    "information_request", "information_reminder", "welcome", "rejection", "still_looking", "closed_unanswered",
+    "draft_link",
 )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from api.merchant import follow
+from api.merchant import apply, follow
 
 router = APIRouter(include_in_schema=False)
+router.include_router(apply.router)
 router.include_router(follow.router)

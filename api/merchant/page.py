@@ -22,7 +22,7 @@ from api.problems import status_of
 from graph.wiring import Product
 from onboarding.errors import BadInput, Forbidden, LinkUnknown, OnboardingError
 
-FORMS_EACH: Final = (120, timedelta(minutes=15))
+FORMS_EACH: Final = (300, timedelta(minutes=15))
 WRONG_EACH: Final = (60, timedelta(minutes=15))
 LETTERS_EACH: Final = (5, timedelta(minutes=15))
 BEGUN_EACH: Final = (20, timedelta(hours=1))

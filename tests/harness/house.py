@@ -102,6 +102,14 @@ class House:
         self._clients = {name: self.client(token) for name, token in tokens.items()}
         self.nobody = self.client(None)
 
+    @property
+    def gate(self) -> Any:
+        """The limits of the merchants' pages."""
+        inner = self.app
+        while not hasattr(inner, "state"):
+            inner = inner.app
+        return inner.state.merchant_gate
+
     def client(self, token: str | None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)

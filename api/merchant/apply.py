@@ -1,0 +1,209 @@
+"""Applying on our own page: choose, fill in, upload, save, come back by a link, send. Nothing typed is lost."""
+
+import re
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import FormData
+
+from api.auth import Served
+from api.merchant.page import (
+    MOST_FILES,
+    UNKNOWN,
+    MerchantRoute,
+    csrf_of,
+    gate_of,
+    place,
+    posted,
+    show,
+    too_often,
+    typed,
+    uploads,
+)
+from graph import applying
+from onboarding import form as questions
+from onboarding.application import EntityType, Role
+from onboarding.errors import BadInput, LinkUnknown
+from onboarding.letters.fields import capital, label
+from onboarding.submission import Part
+
+router = APIRouter(prefix="/apply", route_class=MerchantRoute)
+DONE: Final = {"saved": "Saved. You can close this page and come back by your link."}
+_DROP: Final = re.compile(r"drop:(\d{1,4})")
+_PATH: Final = re.compile(r"[a-z_]+(\[\d{1,2}\])?(\.[a-z_]+)?")
+_OURS: Final = frozenset({"csrf", "do", "anyway"})
+_ROLES: Final[frozenset[Role]] = frozenset(questions.ROLES)
+
+
+@router.head("")
+@router.get("")
+async def start(request: Request, product: Served) -> Response:
+    """Choose the country and the legal form: the questions follow from them."""
+    return _start(request, product)
+
+
+def _start(request: Request, product: Served, status: int = 200, **more: Any) -> Response:
+    kept = {"country": "", "entity_type": "", "email": ""} | more.pop("kept", {})
+    context = {"countries": questions.countries(), "forms": questions.LEGAL_FORMS, "csrf": csrf_of(product, "")}
+    return show(request, "start.html", status, kept=kept, problems=more.pop("problems", {}), **context)
+
+
+@router.post("")
+async def begin(request: Request, product: Served) -> Response:
+    """Keep a draft from here on, and mail its link."""
+    sent = await posted(request, "")
+    kept = {name: typed(sent, name) for name in ("country", "entity_type", "email")}
+    gate = gate_of(request)
+    if not gate.begun.allowed(place(request)):
+        return too_often(request)
+    mail = gate.letters.allowed(kept["email"].strip().lower()[:254])
+    try:
+        token = await applying.begin(product.context, **kept, mail=mail)
+    except BadInput as error:
+        return _start(request, product, 422, kept=kept, problems={error.extra["field"]: error.detail})
+    return RedirectResponse(f"/apply/{token}", 303)
+
+
+@router.head("/resume")
+@router.get("/resume")
+async def forgotten(request: Request, product: Served) -> Response:
+    """Where an address is given."""
+    return show(request, "resume.html", csrf=csrf_of(product, ""), asked=False)
+
+
+@router.post("/resume")
+async def resume(request: Request, product: Served) -> Response:
+    """The answer is the same for everybody; only an address that began something gets a letter."""
+    sent = await posted(request, "")
+    address = typed(sent, "email").strip()[:254]
+    if address and gate_of(request).letters.allowed(address.lower()):
+        await applying.resume(product.context, address)
+    return show(request, "resume.html", asked=True)
+
+
+@router.head("/{token}")
+@router.get("/{token}")
+async def look(
+    token: str, request: Request, product: Served, done: Annotated[str, Query(max_length=20)] = ""
+) -> Response:
+    """The form as it was left. Opening it, by whatever scanner, changes nothing."""
+    draft = await applying.look(product.context, token)
+    if isinstance(draft, applying.Sent):
+        return RedirectResponse(f"/merchant/{token}", 303)
+    return _form(request, product, token, draft, note=DONE.get(done))
+
+
+def _form(
+    request: Request,
+    product: Served,
+    token: str,
+    draft: applying.Draft,
+    *,
+    status: int = 200,
+    values: dict[str, str] | None = None,
+    problems: dict[str, str] | None = None,
+    note: str | None = None,
+    anyway: bool = False,
+) -> Response:
+    policy, as_of = product.context.policy, product.context.clock().date()
+    form: EntityType = draft.entity_type  # type: ignore[assignment]
+    names = questions.names(draft.country, form, draft.people, policy, as_of)
+    return show(
+        request,
+        "apply.html",
+        status,
+        token=token,
+        csrf=csrf_of(product, token),
+        draft=draft,
+        country=questions.countries().get(draft.country, draft.country),
+        legal_form=questions.LEGAL_FORMS[form],
+        sections=questions.sections(draft.country, form, policy, as_of),
+        people=[questions.person(number, policy) for number in range(draft.people)],
+        roles=questions.ROLES,
+        values=values if values is not None else draft.values,
+        problems=problems or {},
+        names=names,
+        note=note,
+        anyway=anyway,
+        longest=questions.LONGEST,
+        most_files=MOST_FILES,
+    )
+
+
+@router.post("/{token}")
+async def work(token: str, request: Request, product: Served) -> Response:
+    """Every button saves first. Then it adds a person, takes a file away, or sends."""
+    sent = await posted(request, token)
+    try:
+        return await _work(token, sent, request, product)
+    except LinkUnknown:
+        return show(request, "given_back.html", 404, typed=_given_back(sent), words=UNKNOWN)
+
+
+async def _work(token: str, sent: FormData, request: Request, product: Served) -> Response:
+    draft = await applying.look(product.context, token)
+    if isinstance(draft, applying.Sent):
+        return RedirectResponse(f"/merchant/{token}?done=sent", 303)
+    do = typed(sent, "do")
+    values, problems = _values(sent, draft, product)
+    files, problem = applying.uploaded(await uploads(sent))
+    if problem:
+        problems["documents"] = problem
+    keepable = {path: draft.values.get(path, "") if path in problems else value for path, value in values.items()}
+    kept = await _save(product, token, draft, keepable, files, do, problems)
+    if isinstance(kept, applying.Sent):
+        return RedirectResponse(f"/merchant/{token}?done=sent", 303)
+    if not problems and do == "send":
+        problems = await applying.problems(product.context, token)
+        if not problems or typed(sent, "anyway") == "yes":
+            await applying.send(product.service, token)
+            return RedirectResponse(f"/merchant/{token}?done=sent", 303)
+        return _form(request, product, token, kept, status=422, problems=problems, anyway=True)
+    if problems:
+        return _form(request, product, token, kept, status=422, values=values, problems=problems)
+    return RedirectResponse(f"/apply/{token}?done=saved{'#people' if do == 'more' else ''}", 303)
+
+
+async def _save(
+    product: Served,
+    token: str,
+    draft: applying.Draft,
+    values: dict[str, str],
+    files: list[Part],
+    do: str,
+    problems: dict[str, str],
+) -> applying.Draft | applying.Sent:
+    """What can be kept is kept; files that are too many are said."""
+    people = draft.people + (do == "more")
+    drop = _DROP.fullmatch(do)
+    number = int(drop[1]) if drop else None
+    try:
+        return await applying.save(product.context, token, values, people=people, files=files, drop=number)
+    except BadInput as error:
+        problems["documents"] = error.detail
+        return await applying.save(product.context, token, values, people=people, drop=number)
+
+
+def _values(sent: FormData, draft: applying.Draft, product: Served) -> tuple[dict[str, str], dict[str, str]]:
+    """What was typed into the fields of this form, and what of it cannot be kept."""
+    as_of = product.context.clock().date()
+    names = questions.names(draft.country, draft.entity_type, draft.people, product.context.policy, as_of)
+    values: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for path in names:
+        if path.endswith(".roles"):
+            values[path] = ",".join(role for role in sent.getlist(path) if role in _ROLES)
+            continue
+        values[path] = typed(sent, path)
+        if len(values[path]) > questions.LONGEST:
+            problems[path] = f"This is longer than {questions.LONGEST} characters."
+        elif "\x00" in values[path] or any("\ud800" <= char <= "\udfff" for char in values[path]):
+            problems[path] = "This contains a character that cannot be kept."
+    return values, problems
+
+
+def _given_back(sent: FormData) -> list[tuple[str, str]]:
+    """What was typed behind a link that leads nowhere any more, for the writer to keep."""
+    found = [(path, value) for path, value in sent.multi_items() if isinstance(value, str) and value.strip()]
+    return [(capital(label(path)), value) for path, value in found if _PATH.fullmatch(path) and path not in _OURS]

@@ -1,0 +1,237 @@
+"""Applying on our own page: a draft that is kept, taken up again by its link, and sent once."""
+
+import asyncio
+import re
+import secrets
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, get_args
+
+from checkpoints import merchants, outbox
+from checkpoints.database import Tx
+from graph import merchant_links
+from graph.context import Context
+from graph.merchants import MERCHANT
+from graph.service import Service, accepted
+from onboarding import faults, form, tracing
+from onboarding.application import EntityType
+from onboarding.door import make_part, uploaded_part
+from onboarding.errors import BadInput, LinkUnknown
+from onboarding.letters.draft_link import draft_link
+from onboarding.letters.message import parse_address
+from onboarding.masking import mask_cards
+from onboarding.submission import Part
+
+DRAFT_LINK: Final = "draft_link"
+MOST_FILES: Final = 10
+MOST_RESUMED: Final = 3
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+
+
+class Draft(NamedTuple):
+    """An application that was begun. ``values`` by field path, as typed; ``files`` are ``(number, name, bytes)``."""
+
+    id: str
+    country: str
+    entity_type: str
+    people: int
+    values: dict[str, str]
+    files: list[tuple[int, str, int]]
+
+
+class Sent(NamedTuple):
+    """The link leads to a case: the draft was sent."""
+
+    case_id: str
+
+
+async def begin(ctx: Context, country: str, entity_type: str, email: str, *, mail: bool) -> str:
+    """Keep a new draft and, if ``mail``, write its link to this address; returns the token of the page.
+
+    Raises BadInput naming the field.
+    """
+    address = _checked(country, entity_type, email)
+    draft_id, token = str(uuid.uuid4()), f"mer_{secrets.token_urlsafe(32)}"
+    money = form.currency_of(country)
+    values = {"contact.email": address, "expected_annual_volume.currency": money, "avg_ticket.currency": money}
+    body = {"country": country, "entity_type": entity_type, "email": address, "people": 2, "values": values}
+    key = _email_key(ctx, address)
+
+    def keep(tx: Tx) -> None:
+        merchants.begin(tx, draft_id, key, body, _lives(ctx))
+        merchants.create_link(tx, token, _lives(ctx), draft_id=draft_id, email_key=key, mailed=False)
+        if mail:
+            _write(tx, ctx, draft_id, None, key, address)
+
+    await ctx.db.write(keep)
+    return token
+
+
+def _checked(country: str, entity_type: str, email: str) -> str:
+    if country not in form.countries():
+        raise BadInput("Please choose the country.", field="country")
+    if entity_type not in get_args(EntityType):
+        raise BadInput("Please choose the legal form.", field="entity_type")
+    address = email.strip()
+    try:
+        parse_address(address)
+    except BadInput:
+        address = ""
+    if len(address) > 254 or not _EMAIL.fullmatch(address):
+        raise BadInput("Please give an e-mail address such as name@example.com.", field="email")
+    return address
+
+
+async def resume(ctx: Context, email: str) -> None:
+    """Write the links of what this address began, if anything. Whoever asks cannot tell."""
+    key, address = _email_key(ctx, email.strip()), email.strip()
+    found = await ctx.db.read(lambda tx: merchants.of_email(tx, key, MOST_RESUMED))
+    if found:
+        ctx.db.post(lambda tx: _write_all(tx, ctx, found, key, address))
+
+
+def _write_all(tx: Tx, ctx: Context, found: list[tuple[str | None, str | None]], key: str, address: str) -> None:
+    for draft_id, case_id in found:
+        _write(tx, ctx, draft_id, case_id, key, address)
+
+
+def _write(tx: Tx, ctx: Context, draft_id: str | None, case_id: str | None, key: str, address: str) -> None:
+    nonce = secrets.token_hex(16)
+    link = merchant_links.again(tx, ctx, nonce, draft_id=draft_id, case_id=case_id, email_key=key)
+    days = ctx.settings.draft_days if draft_id else ctx.settings.merchant_link_days
+    letter = draft_link(link=link, expires_at=datetime.fromisoformat(tx.now) + timedelta(days=days))
+    outbox.queue(tx, None, DRAFT_LINK, int(nonce[:7], 16), address, letter.to_json())
+
+
+async def look(ctx: Context, token: str) -> Draft | Sent:
+    """What is behind the link; looking changes nothing. Raises LinkUnknown, whatever is wrong with the link."""
+    return await ctx.db.read(lambda tx: _found(tx, token))
+
+
+def _found(tx: Tx, token: str) -> Draft | Sent:
+    link = merchants.link(tx, token)
+    if link is None:
+        raise LinkUnknown()
+    if link.case_id is not None:
+        return Sent(link.case_id)
+    body = merchants.draft(tx, link.draft_id)
+    if body is None:
+        raise LinkUnknown()
+    files = [(number, _name(part), size) for number, size, part in merchants.files_of(tx, link.draft_id)]
+    return Draft(link.draft_id, body["country"], body["entity_type"], body["people"], body["values"], files)
+
+
+def _name(part: dict[str, Any]) -> str:
+    return str(part["source"]).removeprefix("document:")
+
+
+async def save(
+    ctx: Context,
+    token: str,
+    values: dict[str, str],
+    *,
+    people: int | None = None,
+    files: list[Part] | None = None,
+    drop: int | None = None,
+) -> Draft | Sent:
+    """Keep what was typed and uploaded; card numbers are masked before anything is kept. Raises LinkUnknown, BadInput.
+
+    Whoever comes by the link of a letter reads the address's mail: links that went by no letter end then.
+    """
+    masked, _ = mask_cards({**values})
+
+    def keep(tx: Tx) -> Draft | Sent:
+        draft = _held(tx, token)
+        if isinstance(draft, Sent):
+            return draft
+        body = merchants.draft(tx, draft.id) or {}
+        most = min(people or draft.people, form.MOST_PEOPLE)
+        merchants.keep(tx, draft.id, body | {"values": masked, "people": most}, _lives(ctx))
+        if drop is not None:
+            merchants.drop_file(tx, draft.id, drop)
+        _add(tx, ctx, draft, files or [])
+        link = merchants.link(tx, token)
+        if link is not None and link.mailed:
+            merchants.end_unmailed(tx, draft.id)
+        return _found(tx, token)
+
+    return await ctx.db.write(keep)
+
+
+def _held(tx: Tx, token: str) -> Draft | Sent:
+    """The draft, held; what it is may have changed until then."""
+    draft = _found(tx, token)
+    if isinstance(draft, Draft) and not merchants.hold(tx, draft.id):
+        return _found(tx, token)
+    return draft
+
+
+def _add(tx: Tx, ctx: Context, draft: Draft, files: list[Part]) -> None:
+    sizes = [size for _, _, size in draft.files]
+    for part in files:
+        size = len(str(part.content))
+        if len(sizes) >= MOST_FILES or sum(sizes) + size > ctx.settings.max_body_bytes:
+            limit = ctx.settings.max_body_bytes // 1_000_000
+            raise BadInput(f"At most {MOST_FILES} documents, {limit} MB in all.", field="documents")
+        merchants.add_file(tx, draft.id, part.to_json(), size)
+        sizes.append(size)
+
+
+def uploaded(files: list[tuple[str, bytes]]) -> tuple[list[Part], str | None]:
+    """The documents that can be read, and a word about one that cannot."""
+    parts, problem = [], None
+    for name, body in files:
+        try:
+            parts.append(uploaded_part(name, body))
+        except BadInput as error:
+            problem = error.detail
+    return parts, problem
+
+
+async def problems(ctx: Context, token: str) -> dict[str, str]:
+    """What is missing or looks wrong in the draft, by field; empty once it was sent. Raises LinkUnknown."""
+
+    def read(tx: Tx) -> tuple[Draft | Sent, list[Part]]:
+        draft = _found(tx, token)
+        return draft, _parts(tx, draft) if isinstance(draft, Draft) else []
+
+    draft, parts = await ctx.db.read(read)
+    if isinstance(draft, Sent):
+        return {}
+    as_of, policy = ctx.clock().date(), ctx.policy
+    known = form.names(draft.country, draft.entity_type, draft.people, policy, as_of)
+    return await asyncio.to_thread(form.problems, parts, policy, as_of, set(known))
+
+
+def _parts(tx: Tx, draft: Draft) -> list[Part]:
+    typed = make_part(form.document(draft.country, draft.entity_type, draft.values), "json")
+    return [typed, *(Part.from_json(part) for _, _, part in merchants.files_of(tx, draft.id))]
+
+
+async def send(service: Service, token: str) -> str:
+    """Make the draft a case; sent twice it is the same case. Durable when this returns. Raises LinkUnknown."""
+    faults.point("submit.before_commit")
+    trace = tracing.carried()
+
+    def work(tx: Tx) -> tuple[str, bool]:
+        draft = _held(tx, token)
+        if isinstance(draft, Sent):
+            return draft.case_id, False
+        case_id = str(uuid.uuid4())
+        accepted(tx, MERCHANT, case_id, _parts(tx, draft), trace=trace)
+        merchants.became(tx, draft.id, case_id)
+        return case_id, True
+
+    case_id, new = await service.context.db.write(work)
+    faults.point("submit.after_commit")
+    if new:
+        service.nudge(case_id)
+    return case_id
+
+
+def _email_key(ctx: Context, address: str) -> str:
+    return ctx.lookup.key("merchant-email", address.casefold())
+
+
+def _lives(ctx: Context) -> timedelta:
+    return timedelta(days=ctx.settings.draft_days)
