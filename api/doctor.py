@@ -17,6 +17,7 @@ from graph.builder import build_graph
 from graph.parked import stuck
 from graph.runner import KNOWN_VERSIONS
 from graph.safekeeping import anchor_of, mac
+from graph.state import newer
 from onboarding.errors import OnboardingError
 from onboarding.policy import Policy
 from onboarding.screening import LeanWatchlist
@@ -92,16 +93,22 @@ async def _stored(db: Database) -> list[dict[str, Any]]:
     versions = await db.read(cases.open_graph_versions)
     oldest = await db.read(outbox.oldest_queued)
     unknown = {version: count for version, count in versions.items() if version not in KNOWN_VERSIONS}
+    later = {version: count for version, count in unknown.items() if newer(version)}
     told = "; ".join(f"{row.id}: {row.problem}" for row in aside)
     return [
         _line("cases", True, ", ".join(f"{count} {status}" for status, count in sorted(counted.items())) or "none yet"),
         _line("quarantine", not aside, f"{told} (look, then `onboard release CASE`)" if aside else "empty"),
         _line("work due", True, f"{len(due)} case(s) to be advanced"),
-        _line(
-            "graph versions", not unknown, f"open cases this code cannot resume: {unknown}" if unknown else "all known"
-        ),
+        _line("graph versions", not unknown, _versions(unknown, later)),
         _line("outbox", True, f"oldest letter waits since {oldest}" if oldest else "empty"),
     ]
+
+
+def _versions(unknown: dict[str, int], later: dict[str, int]) -> str:
+    """Open cases by a graph version that this code does not have."""
+    lost = {version: count for version, count in unknown.items() if version not in later}
+    told = [f"open cases left to newer code: {later}"] if later else []
+    return "; ".join([*told, f"open cases this code cannot resume: {lost}"] if lost else told) or "all known"
 
 
 async def _parked(db: Database) -> dict[str, Any]:

@@ -36,6 +36,8 @@ STATUS_OF: Final[dict[type[errors.OnboardingError], int]] = {
     errors.GateRefused: 500,
     errors.TamperedRecord: 500,
     errors.UnknownGraphVersion: 500,
+    errors.OtherInstallation: 500,
+    errors.NewerLedger: 500,
     errors.DataDirInUse: 500,
     errors.RecordingMissing: 409,
     settings.BadSettings: 500,

@@ -1,6 +1,6 @@
 """Cases and their submissions: accepted once, versioned, never lost; and the work that is due on them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final
@@ -244,11 +244,16 @@ FARTHEST: Final = timedelta(minutes=5)
 """No run is postponed for longer."""
 
 
-def due(tx: Tx, limit: int = 1000) -> list[tuple[str, int]]:
-    """Cases with work due now that nobody runs, oldest first, as ``(id, attempts already begun)``."""
+def due(tx: Tx, limit: int = 1000, *, left: Callable[[str], bool] = lambda _: False) -> list[tuple[str, int]]:
+    """Cases with work due now that nobody runs, oldest first, as ``(id, attempts already begun)``.
+
+    Those of a graph version that is ``left`` to other code are not among them.
+    """
+    wanted = cases.c.work_asked > cases.c.work_done
+    others = list(tx.conn.scalars(select(cases.c.graph_version).where(wanted).distinct()))
     query = (
         select(cases.c.id, cases.c.attempts)
-        .where(cases.c.work_asked > cases.c.work_done, cases.c.status != "quarantined")
+        .where(wanted, cases.c.status != "quarantined", cases.c.graph_version.not_in(filter(left, others)))
         .where(or_(cases.c.work_after.is_(None), come(tx, cases.c.work_after, FARTHEST)))
         .order_by(cases.c.seq)
         .limit(limit)
@@ -264,10 +269,13 @@ def wanting(tx: Tx, case_id: str) -> Any | None:
     return row if row.work_asked > row.work_done and row.status != "quarantined" else None
 
 
-def begin(tx: Tx, row: Any) -> None:
-    """Count an attempt before it runs, so that a case which kills its process is known."""
+def begin(tx: Tx, row: Any, graph: str) -> None:
+    """Count an attempt before it runs, so that a case which kills its process is known.
+
+    From here on the case is one of the graph version ``graph``: older code leaves it alone.
+    """
     case_id = row.id
-    values: dict[str, Any] = {"attempts": row.attempts + 1, "updated_at": tx.now}
+    values: dict[str, Any] = {"attempts": row.attempts + 1, "updated_at": tx.now, "graph_version": graph}
     if row.status == "received":
         values["status"] = "processing"
         tx.touched.add(moved(case_id))

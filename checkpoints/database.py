@@ -29,10 +29,12 @@ __all__ = [
 ]
 
 
-def open_database(url: str, codec: Codec | None = None, clock: Clock = utc_now, *, standstill: float = 15) -> Database:
-    """The database that ``url`` names: ``sqlite:///path`` or ``postgresql://…`` (see there for ``standstill``)."""
+def open_database(
+    url: str, codec: Codec | None = None, clock: Clock = utc_now, *, pool: int = 16, standstill: float = 15
+) -> Database:
+    """The database that ``url`` names: ``sqlite:///path`` or ``postgresql://…`` (see there for the rest)."""
     if url.startswith("sqlite:///"):
         path = Path(url.removeprefix("sqlite:///"))
         path.parent.mkdir(parents=True, exist_ok=True)
         return SqliteDatabase(path, codec, clock)
-    return PostgresDatabase(url, codec, standstill=standstill)
+    return PostgresDatabase(url, codec, pool=pool, standstill=standstill)

@@ -5,6 +5,7 @@ a takeover waits for what is being written and refuses what comes after. SQLite 
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -36,6 +37,11 @@ UPDATE leases SET owner = NULL, until = 0 WHERE owner IS NOT NULL AND seen < {_N
 AND pg_postmaster_start_time() < clock_timestamp() - :grace * interval '1 ms'
 AND owner NOT IN (SELECT application_name FROM pg_stat_activity WHERE datname = current_database())
 """)  # noqa: S608
+_LETTERS: Final = text("""
+UPDATE letters SET next_at = :now, taken_by = NULL WHERE status = 'queued' AND taken_by IS NOT NULL
+AND pg_postmaster_start_time() < clock_timestamp() - :grace * interval '1 ms'
+AND taken_by NOT IN (SELECT application_name FROM pg_stat_activity WHERE datname = current_database())
+""")
 _RUNNING: Final = text(f"SELECT case_id, owner, until - {_NOW} AS left_ms FROM leases WHERE until > {_NOW}")  # noqa: S608
 _SIGNS: Final = 10
 """Signs of life that a runner gives within the time of a lease."""
@@ -71,9 +77,12 @@ def release(tx: Tx, case_id: str, token: int) -> None:
 def bury(tx: Tx, seconds: float) -> int:
     """Free what is held by owners who are gone: no connection bears their name and no sign came when one was due.
 
-    So a killed process delays its cases by moments; one that only hangs keeps them until the lease is over.
+    So a killed process delays its cases, and the letters it had taken, by moments; one that only hangs keeps its cases
+    until the lease is over. Returns how many cases are free.
     """
-    return tx.conn.execute(_BURY, {"grace": round(2 * sign_seconds(seconds) * 1000)}).rowcount
+    grace = round(2 * sign_seconds(seconds) * 1000)
+    tx.conn.execute(_LETTERS, {"now": tx.now, "grace": grace})
+    return tx.conn.execute(_BURY, {"grace": grace}).rowcount
 
 
 def running(tx: Tx) -> list[Any]:
@@ -97,6 +106,9 @@ class Fenced:
     @property
     def commits(self) -> int:
         return self._db.commits
+
+    def clock(self) -> datetime:
+        return self._db.clock()
 
     def _guarded(self, work: Work[T]) -> Work[T]:
         def guarded(tx: Tx) -> T:

@@ -37,7 +37,8 @@ _QUEUE: Final = Prepared(
         "next_at",
     ),
 )
-_TAKEN: Final = Prepared(update(letters).where(_THIS), "attempts", "next_at")
+_TAKEN: Final = Prepared(update(letters).where(_THIS), "attempts", "next_at", "taken_by")
+_ATTEMPTS: Final = Prepared(select(letters.c.attempts).where(_THIS, letters.c.status == "queued"))
 _SENT: Final = Prepared(
     update(letters).where(_THIS, letters.c.status == "queued").values(problem=None), "status", "sent_at"
 )
@@ -83,14 +84,14 @@ def _tell(tx: Tx, case_id: str | None, kind: str, data: dict[str, Any]) -> None:
         trail.append(tx, case_id, "onboarding", kind, data)
 
 
-def take(tx: Tx, limit: int = 50) -> list[Row[Any]]:
+def take(tx: Tx, owner: str | None = None, limit: int = 50) -> list[Row[Any]]:
     """Letters to send now, taken for a while: a crash between sending and marking leaves them to be taken again."""
     now = come(tx, letters.c.next_at, FARTHEST)
     due = select(letters).where(letters.c.status == "queued", now).order_by(letters.c.next_at)
     rows = list(tx.conn.execute(due.limit(limit).with_for_update(skip_locked=True)))
     later = stamp(datetime.fromisoformat(tx.now) + LEASE)
     for row in rows:
-        _TAKEN.run(tx, of_message=row.message_id, attempts=row.attempts + 1, next_at=later)
+        _TAKEN.run(tx, of_message=row.message_id, attempts=row.attempts + 1, next_at=later, taken_by=owner)
     return rows
 
 
@@ -99,6 +100,12 @@ def take_up(tx: Tx) -> None:
     tx.conn.execute(
         update(letters).where(letters.c.status == "queued", letters.c.next_at > tx.now), {"next_at": tx.now}
     )
+
+
+def still_taken(tx: Tx, row: Row[Any]) -> bool:
+    """Whether nobody took the letter since we did: who hung for long leaves it to whoever has it now."""
+    standing = _ATTEMPTS.first(tx, of_message=row.message_id)
+    return standing is not None and bool(standing.attempts == row.attempts + 1)
 
 
 def body_of(tx: Tx, row: Row[Any]) -> dict[str, Any]:
@@ -114,7 +121,7 @@ def sent(tx: Tx, row: Row[Any], how: str) -> None:
 
 def failed(tx: Tx, row: Row[Any], problem: str, again_at: datetime | None) -> None:
     """Try again at ``again_at``; None: the recipient was refused for good."""
-    values = {"problem": problem[:300], "status": "queued" if again_at else "refused"}
+    values = {"problem": problem[:300], "status": "queued" if again_at else "refused", "taken_by": None}
     if again_at:
         values["next_at"] = stamp(again_at)
     tx.conn.execute(update(letters).where(letters.c.message_id == row.message_id), values)

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, create_engine
@@ -20,8 +20,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from checkpoints.documents import Codec
 from checkpoints.postgres_lane import Lane
+from checkpoints.postgres_news import News
 from checkpoints.postgres_trouble import Guests, Patience, is_passing
-from checkpoints.transaction import Job, Listener, Sink, T, Tx, Work, tell
+from checkpoints.transaction import Job, Listener, Sink, T, Tx, Work, tell, utc_now
 from onboarding.errors import StorageUnavailable
 
 _BEGIN: Final = """
@@ -56,11 +57,12 @@ class PostgresDatabase:
         self.owner: str | None = name_of_this_process()
         self.codec = codec or Codec()
         self.commits = 0
+        self._seen = (utc_now(), time.monotonic())
         self._patience = patience
         self._standstill = f"{round(standstill * 1000)}ms"
         self._engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
-            pool_size=pool + 2,
+            pool_size=pool + 5,
             max_overflow=0,
             connect_args={"application_name": self.owner, "connect_timeout": 10},
         )
@@ -69,8 +71,14 @@ class PostgresDatabase:
         self._posted: set[Future[None]] = set()
         self._listeners: list[Listener] = []
         self._guests = Guests()
+        self._news = News(self._engine, self.owner)
         self._writing = Lane("state-write", self._engine, lambda: self.codec, patience, self._standstill, self._counted)
         self._looking = Lane("state-read", self._engine, lambda: self.codec, patience, self._standstill)
+
+    def clock(self) -> datetime:
+        """The server's time when it was last seen, and what has passed since: this host's clock is not asked."""
+        seen, at = self._seen
+        return seen + timedelta(seconds=time.monotonic() - at)
 
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` and return its result once it is committed, after all that was posted before.
@@ -81,7 +89,7 @@ class PostgresDatabase:
         with self._guests:
             for posted in tuple(self._posted):
                 await asyncio.wrap_future(posted)
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
+            return await self._in_turn(self._transact, work)
 
     def post(self, work: Work[Any]) -> None:
         """Queue ``work`` without waiting: durable no later than any write that is queued after it."""
@@ -105,13 +113,30 @@ class PostgresDatabase:
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on one snapshot."""
         with self._guests:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, work)
+            return await self._in_turn(self._look, work)
 
     scan = read
 
+    async def _in_turn(self, run: Callable[[Work[T]], T], work: Work[T]) -> T:
+        """Run in a thread of the pool. Raises StorageUnavailable when none is free for as long as we are patient."""
+        waiting = self._threads.submit(run, work)
+        giving_up = asyncio.get_running_loop().call_later(self._patience, waiting.cancel)  # what runs is not cancelled
+        try:
+            return await asyncio.wrap_future(waiting)
+        except asyncio.CancelledError:
+            if not waiting.cancelled() or (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            raise StorageUnavailable("Every connection is busy; nothing was stored, try again.") from None
+        finally:
+            giving_up.cancel()
+
     def watch(self, listener: Listener) -> None:
-        """Call ``listener`` with the touched case ids after every commit of this process, in a pool thread."""
+        """Call ``listener`` with the touched case ids after every commit, of this process or another, in a thread.
+
+        What others commit while the server is away may go unsaid: look again now and then.
+        """
         self._listeners.append(listener)
+        self._news.listen(lambda touched: tell([listener], touched))
 
     async def close(self) -> None:
         """Finish what is queued, answer it, and stop."""
@@ -124,6 +149,7 @@ class PostgresDatabase:
             self._looking.close()
             self._poster.shutdown(wait=True)
             self._threads.shutdown(wait=True)
+            self._news.close()
             self._writing.join()
             self._looking.join()
             self._engine.dispose()
@@ -154,10 +180,13 @@ class PostgresDatabase:
                     raise
         self._counted()
         tell(self._listeners, tx.touched)
+        self._news.tell(tx.touched)
         return result
 
     def _begin(self, conn: Connection) -> tuple[datetime, str]:
+        asked = time.monotonic()
         now, xid, *_ = conn.exec_driver_sql(_BEGIN, (self._standstill, self._standstill)).one()
+        self._seen = (now, asked)
         return now, xid
 
     def _was_committed(self, xid: str, patience: Patience) -> bool:
@@ -180,7 +209,9 @@ class PostgresDatabase:
     def _look(self, work: Work[T]) -> T:
         def once(_: Patience) -> T:
             with self._engine.connect() as conn:
+                asked = time.monotonic()
                 now: datetime = conn.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+                self._seen = (now, asked)
                 return work(Tx(conn, self.codec, now))
 
         return self._patiently(once)

@@ -174,7 +174,7 @@ installation = Table(
     "installation",
     metadata,
     Column("name", String, primary_key=True),
-    Column("body", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )
 """What all processes on this ledger must agree on."""
 

@@ -13,6 +13,7 @@ from checkpoints.schema import (
     decisions,
     drafts,
     idempotency,
+    installation,
     letters,
     merchant_drafts,
     merchant_files,
@@ -51,6 +52,7 @@ SEALED: Final[tuple[Sealed, ...]] = (
     Sealed(merchant_drafts, "body", lambda row: f"merchant_draft:{row['id']}", ""),
     Sealed(merchant_files, "body", lambda row: f"merchant_file:{row['draft_id']}:{row['number']}", ""),
     Sealed(audit_seals, "body", lambda row: f"seal:{row['prev_hash']}", ""),
+    Sealed(installation, "body", lambda row: f"installation:{row['name']}", ""),
     Sealed(idempotency, "answer", lambda row: f"idempotency:{row['client']}:{row['key']}", ""),
 )
 SEALED_IN: Final[dict[str, Sealed]] = {sealed.table.name: sealed for sealed in SEALED}

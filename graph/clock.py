@@ -15,6 +15,7 @@ from checkpoints import cases, chases, leases, merchants, reviews
 from checkpoints.database import Tx, stamp
 from graph import chasing
 from graph.context import Context
+from graph.state import newer
 from onboarding.case import Stage
 from onboarding.chasing import OF_MERCHANTS, OF_REVIEWERS
 from onboarding.errors import Conflict, OnboardingError, StorageUnavailable
@@ -113,4 +114,4 @@ async def due(ctx: Context) -> list[tuple[str, int]]:
     """Cases with work due now that nobody runs, and how often a step of theirs was begun without ending."""
     if ctx.db.owner is not None:
         await ctx.db.write(partial(leases.bury, seconds=ctx.settings.lease_seconds))
-    return await ctx.db.read(cases.due)
+    return await ctx.db.read(partial(cases.due, left=newer))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from functools import partial
 from typing import Any, Final, Literal
 
 from checkpoints import access, outbox, reviews, traces
@@ -29,7 +30,7 @@ async def relay(ctx: Context, deliver: Deliver, going: Callable[[], bool] = lamb
 
     Once ``going`` says no, nothing new is begun: what was taken and not begun is taken again at the next start.
     """
-    taken = await ctx.db.write(outbox.take)
+    taken = await ctx.db.write(partial(outbox.take, owner=ctx.db.owner))
     limit = asyncio.Semaphore(AT_ONCE)
 
     async def one(row: outbox.LetterRow) -> None:
@@ -58,7 +59,10 @@ async def _traced(ctx: Context, deliver: Deliver, row: outbox.LetterRow) -> None
 async def _send(ctx: Context, deliver: Deliver, row: outbox.LetterRow) -> None:
     try:
         ask = ctx.db.write if _has_links(row) else ctx.db.read
-        message = _message(ctx, row, await ask(lambda tx: _body(tx, ctx, row)))
+        body = await ask(lambda tx: _body(tx, ctx, row))
+        if body is None:
+            return
+        message = _message(ctx, row, body)
         faults.point("letter.before_send")
         how = await deliver(message)
         faults.point("letter.after_send")
@@ -87,7 +91,10 @@ def _has_links(row: outbox.LetterRow) -> bool:
     return bool(row.review_id and row.kind.startswith("approval_request"))
 
 
-def _body(tx: Tx, ctx: Context, row: outbox.LetterRow) -> dict[str, Any]:
+def _body(tx: Tx, ctx: Context, row: outbox.LetterRow) -> dict[str, Any] | None:
+    """What the letter says; None when it is no longer ours to send."""
+    if not outbox.still_taken(tx, row):
+        return None
     body = outbox.body_of(tx, row)
     if _has_links(row):
         body = _with_links(tx, ctx, row, body)

@@ -22,7 +22,7 @@ from graph.builder import Graph
 from graph.context import Context
 from graph.lease import Lease, Leases
 from graph.parked import refuse_unknown_steps
-from graph.state import GRAPH_VERSION, Started
+from graph.state import GRAPH_VERSION, Started, newer
 from graph.step import SUSPECT
 from onboarding import faults, tracing
 from onboarding.case import CLOSED
@@ -136,8 +136,11 @@ class Runner:
         if case_id in self._excused:
             cases.interrupted(tx, case_id)
         row = cases.wanting(tx, case_id)
+        if row is not None and newer(row.graph_version):
+            row = None  # for the code that knows it: in a rolling upgrade it runs beside us
         if row is not None and row.attempts < self.context.settings.max_attempts:
-            cases.begin(tx, row)
+            known = row.graph_version in KNOWN_VERSIONS
+            cases.begin(tx, row, GRAPH_VERSION if known else row.graph_version)
             return lease, row
         if row is not None:
             self._set_aside(tx, case_id, f"begun {row.attempts} times without finishing a step", row.attempts)

@@ -6,6 +6,11 @@ GRAPH_VERSION: Final = "1"
 """Stamped into every state. It changes when a waiting case could not go on under the new graph as it stands."""
 
 
+def newer(version: str) -> bool:
+    """Whether a case of this graph version is for newer code than this."""
+    return version.isdecimal() and int(version) > int(GRAPH_VERSION)
+
+
 def merged(old: dict[str, str] | None, new: dict[str, str]) -> dict[str, str]:
     """Both services report at once: keep what each said."""
     return {**(old or {}), **new}

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from agents.model import Endpoint, Limits, Model
 from agents.prices import Prices
+from checkpoints import installation
 from checkpoints.database import open_database
 from checkpoints.documents import Codec
 from checkpoints.lookup import Lookup
@@ -88,7 +90,9 @@ async def open_product(
     """Build the product on ``settings``; ``self_url`` is where the built-in sandbox is reached.
 
     ``role`` other than ``all`` is for one of several processes over one PostgreSQL, which may share a data folder.
-    Raises DataDirInUse when another process owns the folder of an SQLite ledger, BadSettings for what cannot be used.
+    ``clock`` is SQLite's; PostgreSQL has its own. Raises OtherInstallation when this process is not set up like the
+    others on its ledger, DataDirInUse when another process owns the folder of an SQLite ledger, BadSettings for what
+    cannot be used.
     """
     faults.arm(settings.fault)
     async with AsyncExitStack() as stack:
@@ -101,8 +105,16 @@ async def open_product(
                 )
             stack.enter_context(own(settings.data_dir))
         await asyncio.to_thread(migrate, settings.database)
-        db = open_database(settings.database, codec(settings.encryption_key), clock, standstill=settings.lease_seconds)
+        db = open_database(
+            settings.database,
+            codec(settings.encryption_key),
+            clock,
+            pool=settings.database_pool,
+            standstill=settings.lease_seconds,
+        )
         stack.push_async_callback(db.close)
+        lookup = Lookup(secret(settings))
+        await db.write(partial(installation.join, lookup=lookup))
         first = svc1(settings.svc1_url or f"{self_url}/sandbox/svc1", _patience(settings))
         second = svc2(settings.svc2_url or f"{self_url}/sandbox/svc2", _patience(settings))
         for client in (first, second):
@@ -110,11 +122,11 @@ async def open_product(
         context = Context(
             settings=settings,
             db=db,
-            lookup=Lookup(secret(settings)),
+            lookup=lookup,
             policy=Policy.load(settings.policy) if settings.policy else Policy.default(),
             watchlist=Watchlist.load(settings.watchlist) if settings.watchlist else Watchlist.empty(),
             services={tool.name: tool for tool in (*svc1_tools(first), *svc2_tools(second))},
-            clock=clock,
+            clock=db.clock,
             observer=observer or Silent(),
             model=await _model(settings, stack),
             heard=getattr(observer, "model_called", ignore),

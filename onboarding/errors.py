@@ -140,6 +140,18 @@ class UnknownGraphVersion(OnboardingError):
     code = "unknown_graph_version"
 
 
+class OtherInstallation(OnboardingError):
+    """This process is not set up like the others on its ledger."""
+
+    code = "other_installation"
+
+
+class NewerLedger(OnboardingError):
+    """Newer code has brought this ledger to a schema that this code cannot work with."""
+
+    code = "newer_ledger"
+
+
 class DataDirInUse(OnboardingError):
     """Another process owns this data directory."""
 

@@ -32,6 +32,9 @@ class Settings(Value):
     database_url: str | None = Field(
         default=None, description="`postgresql://…`; default: the SQLite file in the data folder."
     )
+    database_pool: int = Field(
+        default=16, ge=2, le=500, description="Transactions at once on PostgreSQL; it takes five connections more."
+    )
     public_url: str = Field(default="http://127.0.0.1:8000", description="Where people reach this service, for links.")
     secret_key: str | None = Field(default=None, description="Signs links and look-ups; default: made once and kept.")
     encryption_key: str | None = Field(

@@ -3,31 +3,24 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from harness.merchants import merchant
+from harness.replicas import ANN, approved, misbehave, seen_of, submitted
+from harness.replicas import replicas as opened
 
 from checkpoints import cases, leases
 from checkpoints.database import Database, Tx
 from checkpoints.migrate import migrate
 from checkpoints.postgres import PostgresDatabase
-from graph.service import Actor
-from graph.wiring import Product, open_product
 from onboarding.case import CaseView
 from onboarding.decision import Decision
-from onboarding.door import make_part
 from onboarding.errors import LeaseLost
-from onboarding.settings import Settings
 from onboarding.submission import Submission
 from tools.sandbox import sandbox
 from tools.sandbox_server import running as serving
-
-ANN, SHOP = Actor("ann@desk.example.com", "reviewer"), Actor("shop", "backend")
 
 
 @pytest.fixture
@@ -181,53 +174,9 @@ def services(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-async def replicas(tmp_path: Path, services: str, postgres_url: str) -> AsyncIterator[Callable[..., Any]]:
-    """Opens one more product on the same ledger; none of them moves anything unless it is told to advance."""
-    async with AsyncExitStack() as stack:
-
-        @asynccontextmanager
-        async def open_(name: str, **more: Any) -> AsyncIterator[Product]:
-            clock = more.pop("clock", None)
-            settings = Settings(
-                data_dir=tmp_path / name,
-                database_url=postgres_url,
-                secret_key="one and the same",
-                svc1_url=f"{services}/svc1",
-                svc2_url=f"{services}/svc2",
-                reviewers="ann@desk.example.com",
-                lease_seconds=2,
-                **more,
-            )
-            async with open_product(settings, self_url=services, **({"clock": clock} if clock else {})) as product:
-                yield product
-
-        async def one_more(name: str, **more: Any) -> Product:
-            return await stack.enter_async_context(open_(name, **more))
-
+async def replicas(tmp_path: Path, services: str, postgres_url: str) -> AsyncIterator[Any]:
+    async with opened(tmp_path, postgres_url, services) as one_more:
         yield one_more
-
-
-async def submitted(product: Product, name: str) -> str:
-    found, _ = await product.service.submit(SHOP, [[make_part(merchant(name), "json")]], key=None)
-    return found[0].id
-
-
-async def approved(product: Product, name: str) -> str:
-    """A case that waits to be activated."""
-    case_id = await submitted(product, name)
-    await product.runner.advance(case_id)
-    await product.service.decide(ANN, case_id, Decision(action="approve"), review_id=None, channel="api")
-    return case_id
-
-
-def misbehave(services: str, **fault: Any) -> None:
-    httpx.post(f"{services}/faults", json=fault, timeout=10).raise_for_status()
-
-
-def seen_of(services: str, case_id: str, what: str = "effects") -> list[str]:
-    """The services that remember an effect (or a call) of this case, once for each."""
-    log = httpx.get(f"{services}/log", timeout=10).json()
-    return sorted(row["service"] for row in log[what] if row["case_id"] == case_id)
 
 
 @pytest.mark.parametrize("manner", ["late", "slow"])

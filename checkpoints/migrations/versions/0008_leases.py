@@ -20,7 +20,7 @@ def upgrade() -> None:
     op.create_table(
         "installation",
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.add_column("letters", sa.Column("taken_by", sa.String(), nullable=True))

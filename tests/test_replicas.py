@@ -1,0 +1,170 @@
+"""Several processes on one PostgreSQL: what they must agree on, and what they tell each other."""
+
+import asyncio
+import base64
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.replicas import approved, misbehave, submitted
+from harness.replicas import replicas as opened
+from sqlalchemy import create_engine
+
+from api.doctor import examine
+from checkpoints import cases, leases, outbox, reviews
+from checkpoints.migrate import migrate
+from checkpoints.postgres import PostgresDatabase
+from graph import clock
+from graph.wiring import Product
+from onboarding.errors import NewerLedger, OtherInstallation, StorageUnavailable
+from tools.sandbox import sandbox
+from tools.sandbox_server import running as serving
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[str]:
+    with serving(sandbox(tmp_path / "services.db")) as url:
+        yield url
+
+
+@pytest.fixture
+async def replicas(tmp_path: Path, services: str, postgres_url: str) -> AsyncIterator[Any]:
+    async with opened(tmp_path, postgres_url, services) as one_more:
+        yield one_more
+
+
+async def test_a_replica_with_another_secret_or_key_is_refused_and_told_which(replicas: Any) -> None:
+    key = "one1:" + base64.b64encode(b"k" * 32).decode()
+    await replicas("first", encryption_key=key)
+    await replicas("second", encryption_key=f"new1:{base64.b64encode(b'n' * 32).decode()},{key}")
+    with pytest.raises(OtherInstallation, match="ONBOARD_SECRET_KEY"):
+        await replicas("third", encryption_key=key, secret_key="another")
+    for other in (None, "two2:" + base64.b64encode(b"x" * 32).decode()):
+        with pytest.raises(OtherInstallation, match="ONBOARD_ENCRYPTION_KEY"):
+            await replicas("fourth", encryption_key=other)
+
+
+async def test_clocks_an_hour_apart_change_nothing(replicas: Any, services: str) -> None:
+    """Row 12: every time in the ledger is the database's, and what is due is due for all."""
+    early = await replicas("early", service_deadline_seconds=0.5, clock=lambda: datetime.now(UTC) - timedelta(hours=1))
+    late = await replicas("late", service_deadline_seconds=0.5, clock=lambda: datetime.now(UTC) + timedelta(hours=1))
+    case_id = await approved(early, "clocks")
+    misbehave(services, service="svc1", kind="status", status=503, times=None)
+    await late.runner.advance(case_id)
+    misbehave(services, service="svc1", kind="status", status=503, times=None)
+    for product in (late, early):
+        assert abs(product.context.clock() - datetime.now(UTC)) < timedelta(seconds=5)
+        assert await clock.expire(product.context) == 0, "the pause is not over for anybody"
+    rows = await early.context.db.read(lambda tx: reviews.parked(tx))
+    assert [row[1] for row in rows] == ["service"]
+    events = await late.service.events(case_id)
+    times = [datetime.fromisoformat(event["at"]) for event in events]
+    assert times == sorted(times)
+    assert max(times) - min(times) < timedelta(minutes=5)
+    await early.runner._failed(await held(early, case_id), 1, ValueError())
+    row = await late.context.db.read(lambda tx: cases.get(tx, case_id))
+    assert abs(datetime.fromisoformat(row.work_after) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+async def held(product: Product, case_id: str) -> Any:
+    return await product.context.db.write(lambda tx: product.runner._leases.take(tx, case_id, due=False))
+
+
+async def test_whoever_follows_a_case_hears_of_what_another_replica_did(replicas: Any) -> None:
+    one, two = await replicas("one"), await replicas("two")
+    heard: dict[str, float] = {}
+    two.context.db.watch(lambda touched: heard.update(dict.fromkeys(touched, time.monotonic())))
+    await asyncio.sleep(0.3)
+    case_id = await submitted(one, "followed")
+    done = time.monotonic()
+    async with asyncio.timeout(5):
+        while case_id not in heard:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert heard[case_id] - done < 1
+
+
+async def test_a_case_of_newer_code_is_left_to_it_and_shown(replicas: Any) -> None:
+    """Row 16, side by side: no quarantine, no attempt, no sweep that finds it again and again."""
+    old = await replicas("old")
+    case_id = await submitted(old, "of-the-future")
+    await old.context.db.write(lambda tx: tx.conn.exec_driver_sql("UPDATE cases SET graph_version = '2'") and None)
+    await old.runner.advance(case_id)
+    row = await old.context.db.read(lambda tx: cases.get(tx, case_id))
+    assert (row.status, row.attempts) == ("received", 0)
+    assert await clock.due(old.context) == []
+    assert await old.context.db.write(lambda tx: leases.take(tx, case_id, "newer", 60)) is not None, "nothing holds it"
+    told = {line["check"]: line for line in await examine(old.settings, audit=False)}
+    assert "left to newer code: {'2': 1}" in told["graph versions"]["detail"]
+
+
+async def test_letters_that_a_dead_process_had_taken_are_free_at_once(replicas: Any) -> None:
+    alive = await replicas("alive")
+    await alive.runner.advance(await submitted(alive, "letters"))
+    dead = PostgresDatabase(alive.settings.database)
+    taken = await dead.write(lambda tx: outbox.take(tx, dead.owner))
+    assert taken
+    assert await alive.context.db.write(lambda tx: outbox.take(tx, "me")) == []
+    await dead.close()
+    async with asyncio.timeout(5):
+        while True:
+            await clock.due(alive.context)
+            again = await alive.context.db.write(lambda tx: outbox.take(tx, "me"))
+            if again:
+                break
+    assert [row.message_id for row in again] == [row.message_id for row in taken]
+    for row in taken:
+        assert not await alive.context.db.read(lambda tx, row=row: outbox.still_taken(tx, row)), "it is another's now"
+
+
+async def test_a_pool_whose_every_connection_is_busy_refuses_in_time(postgres_url: str) -> None:
+    small, go = PostgresDatabase(postgres_url, pool=2, patience=0.5), threading.Event()
+    busy = [asyncio.create_task(small.write(lambda tx: go.wait(10))) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    started = time.monotonic()
+    with pytest.raises(StorageUnavailable):
+        await small.write(lambda tx: None)
+    assert time.monotonic() - started < 5
+    go.set()
+    assert await asyncio.gather(*busy) == [True, True]
+    assert await small.read(lambda tx: 1) == 1
+    await small.close()
+
+
+# schemas
+
+
+def standing(url: str, revision: str | None = None) -> str:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.begin() as conn:
+        if revision is not None:
+            conn.exec_driver_sql("UPDATE alembic_version SET version_num = %s", (revision,))
+        found: str = conn.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+    engine.dispose()
+    return found
+
+
+def test_old_code_works_beside_a_newer_schema_that_serves_it_and_refuses_one_that_does_not(postgres_url: str) -> None:
+    migrate(postgres_url)
+    ours = standing(postgres_url)
+    for newer in ("9001", f"9002-from-{ours}"):
+        standing(postgres_url, newer)
+        migrate(postgres_url)
+        assert standing(postgres_url) == newer, "it is left as it is"
+    for foreign in ("9003-from-9002", "somebody-else's"):
+        standing(postgres_url, foreign)
+        with pytest.raises(NewerLedger, match=foreign):
+            migrate(postgres_url)
+
+
+def test_of_many_that_start_at_once_one_migrates_and_the_others_wait(postgres_url: str) -> None:
+    code = f"from checkpoints.migrate import migrate; migrate({postgres_url!r})"
+    started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    ends = [child.communicate(timeout=120)[1] for child in started]
+    assert [child.returncode for child in started] == [0] * 3, ends
+    assert standing(postgres_url)
