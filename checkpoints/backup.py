@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, func, select, text, update
+from sqlalchemy import Connection, Engine, create_engine, delete, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 import checkpoints.saver_schema  # noqa: F401 - its tables are on the same metadata
 from checkpoints.database import Tx, sqlite_engine
 from checkpoints.migrate import migrate
-from checkpoints.schema import cases, metadata
+from checkpoints.schema import cases, installation, metadata
 from onboarding.errors import BadInput, Conflict, StorageUnavailable
 
 _PAGES: Final = 2_000
@@ -160,4 +160,5 @@ def restored(tx: Tx) -> int:
 
     Returns the number of cases.
     """
+    tx.conn.execute(delete(installation))  # whoever takes it up first says anew with which secret
     return int(tx.conn.execute(update(cases), {"ask_first": True}).rowcount)

@@ -114,7 +114,8 @@ async def open_product(
         )
         stack.push_async_callback(db.close)
         lookup = Lookup(secret(settings))
-        await db.write(partial(installation.join, lookup=lookup))
+        if db.owner is not None:
+            await db.write(partial(installation.join, lookup=lookup))
         first = svc1(settings.svc1_url or f"{self_url}/sandbox/svc1", _patience(settings))
         second = svc2(settings.svc2_url or f"{self_url}/sandbox/svc2", _patience(settings))
         for client in (first, second):

@@ -188,7 +188,7 @@ async def test_of_two_that_look_alike_the_later_is_told_and_always_the_same(db):
 
 async def test_work_asked_during_a_run_is_not_lost(db):
     row = await db.read(lambda tx: cases.get(tx, "c1"))
-    await db.write(lambda tx: cases.begin(tx, row))
+    await db.write(lambda tx: cases.begin(tx, row, row.graph_version))
     await db.write(lambda tx: cases.ask(tx, "c1"))
     assert await db.write(lambda tx: cases.finish(tx, "c1", row.work_asked)), "more was asked meanwhile"
     assert [id_ for id_, _ in await db.read(cases.due)] == ["c1"]

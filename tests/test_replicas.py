@@ -162,6 +162,7 @@ def test_old_code_works_beside_a_newer_schema_that_serves_it_and_refuses_one_tha
             migrate(postgres_url)
 
 
+@pytest.mark.slow
 def test_of_many_that_start_at_once_one_migrates_and_the_others_wait(postgres_url: str) -> None:
     code = f"from checkpoints.migrate import migrate; migrate({postgres_url!r})"
     started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(3)]
