@@ -378,9 +378,9 @@ async def test_a_refusal_s_reason_is_one_short_printable_line():
     assert refused.value.detail.isprintable()
 
 
-async def test_proxies_of_the_environment_are_not_used(service, key, monkeypatch):
+async def test_proxies_of_the_environment_are_not_used(url, key, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    async with svc1(str(service._base), QUICK) as fresh:
+    async with svc1(f"{url}/svc1", QUICK) as fresh:
         assert (await fresh.activate(key, BODY)).attempts == 1
 
 

@@ -20,12 +20,12 @@ from onboarding.errors import BadInput, ServiceRefused, ServiceUnavailable
 from onboarding.model import Value
 from tools.answers import Answer, reason, reference_of, status_of
 from tools.patience import Again, Budget, Patience, nothing_known, persist, retry_after
+from tools.wire import Broken, NotSent, TooLarge, Wire
 
 OnAttempt = Callable[[int, str], Awaitable[None]]
 """``(attempt, outcome)``: ``started`` before each request, then what came of it; for the caller's ledger."""
 
 MAX_ANSWER: Final = 64 * 1024
-NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 DEAD: Final = frozenset({"cancelled", "canceled"})
 BY_KEY: Final = 0
@@ -57,18 +57,7 @@ class Activation:
             raise BadInput(f"The URL of {name} must be http:// or https:// with a host.")
         self.name = name
         self.patience = patience or Patience()
-        self._base = base_url.rstrip("/")
-        self._http = httpx.AsyncClient(
-            trust_env=False,
-            verify=_tls(),
-            follow_redirects=False,
-            timeout=httpx.Timeout(
-                self.patience.read, connect=self.patience.connect, pool=max(self.patience.attempt, 0.001)
-            ),
-            # we let idle connections go before a common server (5 s) does: less reuse of a half-closed one
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=3.0),
-            headers={"User-Agent": "onboard", "Accept": "application/json", "Accept-Encoding": "identity"},
-        )
+        self._wire = Wire(base_url, connect=self.patience.connect, read=self.patience.read, most=MAX_ANSWER, tls=_tls())
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,7 +67,7 @@ class Activation:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._http.aclose()
+        await self._wire.aclose()
 
     async def activate(
         self, key: str, body: dict[str, Any], *, on_attempt: OnAttempt | None = None, ask_first: bool = False
@@ -158,38 +147,36 @@ class Activation:
             raise Again("answer makes no sense", unknown=False)
         return Found(reference=reference, status=status)
 
-    async def _send(self, method: str, path: str, budget: Budget, **request: Any) -> Answer:
+    async def _send(
+        self, method: str, path: str, budget: Budget, headers: dict[str, str] | None = None, content: bytes = b""
+    ) -> Answer:
         """One request. Raises :class:`Again` for whatever may be repeated; anything else is an answer."""
         with tracing.span(
             f"{method} {self.name}", kind="client", service=self.name, http__request__method=method
         ) as span:
-            headers = {**request.pop("headers", {}), **tracing.headers()}
-            answer = await self._sent(method, path, budget, headers=headers, **request)
+            answer = await self._sent(method, path, budget, {**(headers or {}), **tracing.headers()}, content)
             span.note(http__response__status_code=answer.status)
             return answer
 
-    async def _sent(self, method: str, path: str, budget: Budget, **request: Any) -> Answer:
+    async def _sent(self, method: str, path: str, budget: Budget, headers: dict[str, str], content: bytes) -> Answer:
         try:
             async with asyncio.timeout(min(budget.left(), self.patience.attempt)):
-                async with self._http.stream(method, self._base + path, **request) as response:
-                    body = bytearray()
-                    async for chunk in response.aiter_raw():
-                        body += chunk
-                        if len(body) > MAX_ANSWER:
-                            raise Again("answer too large", unknown=True)
-        except NOT_SENT as error:
-            raise Again(f"not sent: {type(error).__name__}", unknown=False) from None
+                reply = await self._wire.request(method, path, headers, content)
+        except NotSent as error:
+            raise Again(f"not sent: {error}", unknown=False) from None
         except TimeoutError:
             raise Again("timed out", unknown=True) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Again(f"cut: {type(error).__name__}", unknown=True) from None
-        status = response.status_code
+        except TooLarge:
+            raise Again("answer too large", unknown=True) from None
+        except Broken as error:
+            raise Again(f"cut: {error}", unknown=True) from None
+        status = reply.status
         if status in (408, 429) or status >= 500:
-            asked = retry_after(response.headers.get("retry-after"))
+            asked = retry_after(reply.headers.get("retry-after"))
             raise Again(f"status {status}", unknown=status != 429, asked=asked)
         if not (200 <= status < 300 or status >= 400):
             raise Again(f"status {status}", unknown=True)
-        return Answer.of(status, bytes(body))
+        return Answer.of(status, bytes(reply.body))
 
     def _final(self, answer: Answer) -> Exception:
         """A 4xx is final; a 2xx of another meaning than agreed is not an answer."""
