@@ -15,6 +15,7 @@ from api.limits import BodyLimit
 from api.merchant.page import Gate as MerchantGate
 from api.metrics import Metrics
 from api.traced import Traced
+from graph import elsewhere
 from graph.wiring import Product
 from tools.sandbox import sandbox
 
@@ -33,6 +34,7 @@ def create_app(product: Product, metrics: Metrics) -> ASGIApp:
     app.state.gate = Gate(product)
     app.state.merchant_gate = MerchantGate(product)
     app.state.tally = Tally(product)
+    app.state.provider = elsewhere.provider(product.settings)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     if not (product.settings.svc1_url and product.settings.svc2_url):
         app.mount("/sandbox", sandbox(product.settings.data_dir / "sandbox.db"))

@@ -27,6 +27,8 @@ STATUS_OF: Final[dict[type[errors.OnboardingError], int]] = {
     errors.LeaseLost: 409,
     errors.Forbidden: 403,
     errors.FourEyes: 403,
+    errors.SignInRefused: 403,
+    errors.ProviderUnavailable: 502,
     errors.Unauthorized: 401,
     errors.LinkExpired: 410,
     errors.LinkUnknown: 404,

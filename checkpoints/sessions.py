@@ -56,15 +56,15 @@ def use_link(tx: Tx, token: str) -> Row[Any] | None:
     return link(tx, token) if tx.conn.execute(used).rowcount == 1 else None
 
 
-def begin(tx: Tx, name: str) -> str:
-    """Open a session and return its secret; sessions that ended long ago are forgotten."""
+def begin(tx: Tx, name: str, *, by: str | None = None) -> str:
+    """Open a session and return its secret; sessions that ended long ago are forgotten. ``by``: who vouches."""
     now, token = datetime.fromisoformat(tx.now), f"ses_{secrets.token_urlsafe(32)}"
     old = stamp(now - KEPT)
     tx.conn.execute(delete(sessions).where(sessions.c.expires_at < old))
     tx.conn.execute(delete(drafts).where(drafts.c.at < old))
     row = {"token_hash": hashed(token), "name": name, "created_at": tx.now, "expires_at": stamp(now + LASTS)}
     tx.conn.execute(insert(sessions), row)
-    note(tx, name, "session.began")
+    note(tx, name, "session.began", {"by": by} if by else None)
     return token
 
 

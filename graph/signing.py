@@ -18,6 +18,8 @@ LINK_LIVES: Final = timedelta(minutes=15)
 LOCAL_LINK_LIVES: Final = timedelta(hours=1)
 """A link printed for the operator at the machine, who may need a moment to get there."""
 HOME: Final = "/console"
+ELSEWHERE: Final = "(signing in elsewhere)"
+"""In the place of a name: a try at the company's provider, which is no link that signs anybody in."""
 RANK: Final = ("admin", "senior_reviewer", "reviewer", "backend")
 _MARK: Final = re.compile(r"sign-in-mark-([0-9a-f]{32})")
 _LEADS_TO: Final = re.compile(r"/console(/[A-Za-z0-9_-]+)*")
@@ -109,7 +111,7 @@ async def look(ctx: Context, token: str) -> str:
 
     def read(tx: Tx) -> str:
         row = sessions.link(tx, token)
-        if row is None:
+        if row is None or row.name == ELSEWHERE:
             raise LinkUnknown()
         if row.used_at or row.expires_at <= tx.now or not _roles(tx, ctx, row.name):
             raise LinkExpired()
@@ -122,7 +124,8 @@ async def begin(ctx: Context, token: str) -> Begun:
     """Use the link up and open a session, in one transaction. Raises LinkUnknown, LinkExpired."""
 
     def work(tx: Tx) -> Begun:
-        if sessions.link(tx, token) is None:
+        known = sessions.link(tx, token)
+        if known is None or known.name == ELSEWHERE:
             raise LinkUnknown()
         row = sessions.use_link(tx, token)
         if row is None or not _roles(tx, ctx, row.name):

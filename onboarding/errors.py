@@ -86,6 +86,18 @@ class FourEyes(Forbidden):
     code = "four_eyes"
 
 
+class SignInRefused(Forbidden):
+    """The provider's answer does not hold. Begin the sign-in again."""
+
+    code = "sign_in_refused"
+
+
+class ProviderUnavailable(OnboardingError):
+    """The sign-in provider cannot be reached, or does not answer as it should. Nothing happened; try again later."""
+
+    code = "sign_in_unavailable"
+
+
 class Unauthorized(OnboardingError):
     """A valid bearer token is required."""
 

@@ -48,6 +48,12 @@ class Settings(Value):
     )
     mail_from: str = Field(default="onboarding@localhost", description="Sender of every letter.")
     reviewers: str = Field(default="", description="Addresses, comma-separated, that get approval requests.")
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="Issuer URL of the provider where people may sign in; default: by e-mailed link alone.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="What this service is called at that provider.")
+    oidc_client_secret: str | None = Field(default=None, description="The secret it shares with that provider.")
     watchlist: Path | None = Field(default=None, description="Screening list, JSON lines; default: none is screened.")
     policy: Path | None = Field(default=None, description="Policy file; default: the built-in policy.")
     model: str | None = Field(default=None, description="Chat model name; default: the agents work by rules alone.")

@@ -91,6 +91,7 @@ class ConsoleRoute(APIRoute):
 def show(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
     """A page. ``desk`` is in the context when somebody is signed in."""
     now: datetime = request.app.state.product.context.clock()
+    context |= {"elsewhere": request.app.state.provider is not None}
     context |= {"now": now, "age": lambda text: age(text, now)}
     return templates.TemplateResponse(request, f"console/{template}", context, status_code=status)
 

@@ -1,10 +1,11 @@
 """Signing in: ask for a personal link by letter, open it (which changes nothing), confirm it (which uses it up)."""
 
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
 
 from api.auth import Served
 from api.console.page import (
@@ -20,13 +21,15 @@ from api.console.page import (
 )
 from api.console.throttle import Throttle
 from checkpoints.sessions import LASTS
-from graph import signing
+from graph import elsewhere, signing
 from graph.wiring import Product
 from onboarding.errors import LinkExpired, LinkUnknown
 
 router = APIRouter(route_class=ConsoleRoute)
 LETTERS_EACH: Final = (5, timedelta(minutes=15))
 TRIES_EACH: Final = (60, timedelta(minutes=15))
+STATE: Final = "onboard_state"
+"""The cookie that says in which browser a sign-in elsewhere was begun."""
 LONGEST_ADDRESS: Final = 254
 
 
@@ -51,6 +54,62 @@ def _too_often(request: Request) -> Response | None:
 async def form(request: Request, to: Annotated[str, Query(max_length=500)] = "") -> Response:
     """Where an address is given."""
     return show(request, "sign_in.html", leads_to=signing.inside(to), words=None)
+
+
+@router.get("/oidc")
+async def leave(request: Request, product: Served, to: Annotated[str, Query(max_length=500)] = "") -> Response:
+    """To the company's provider."""
+    if refused := _too_often(request):
+        return refused
+    left = await elsewhere.leave(product.context, _provider(request), to)
+    answer = RedirectResponse(left.url, 303)
+    # lax: the way back begins on the provider's page, and a strict cookie would stay at home
+    answer.set_cookie(
+        STATE, left.state, max_age=600, path="/console/oidc", httponly=True, samesite="lax", secure=_tls(product)
+    )
+    return answer
+
+
+@router.get("/oidc/callback")
+async def arrive(
+    request: Request,
+    product: Served,
+    state: Annotated[str, Query(max_length=200)] = "",
+    code: Annotated[str, Query(max_length=4000)] = "",
+) -> Response:
+    """Back from the provider: open the session, and go on from a page of ours, for a strict cookie's sake."""
+    if refused := _too_often(request):
+        return refused
+    kept = request.cookies.get(STATE, "")
+    begun = await elsewhere.arrive(product.context, _provider(request), state=state, kept=kept, code=code)
+    answer = show(request, "onward.html", leads_to=begun.leads_to)
+    answer.delete_cookie(STATE, path="/console/oidc", httponly=True, samesite="lax")
+    _seat(answer, product, begun)
+    return answer
+
+
+def _provider(request: Request) -> Any:
+    """Raises 404 where none is configured."""
+    if request.app.state.provider is None:
+        raise HTTPException(404, "Nobody can sign in elsewhere here.")
+    return request.app.state.provider
+
+
+def _tls(product: Product) -> bool:
+    return product.settings.public_url.startswith("https://")
+
+
+def _seat(answer: Response, product: Product, begun: signing.Begun) -> None:
+    """Give the browser its session."""
+    answer.set_cookie(
+        cookie_name(product),
+        begun.token,
+        max_age=int(LASTS.total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=_tls(product),
+    )
 
 
 @router.post("/sign-in")
@@ -84,15 +143,7 @@ async def begin(token: str, request: Request, product: Served) -> Response:
             return refused
         raise
     answer = RedirectResponse(begun.leads_to, 303)
-    answer.set_cookie(
-        cookie_name(product),
-        begun.token,
-        max_age=int(LASTS.total_seconds()),
-        path="/",
-        httponly=True,
-        samesite="strict",
-        secure=product.settings.public_url.startswith("https://"),
-    )
+    _seat(answer, product, begun)
     return answer
 
 
