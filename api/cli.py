@@ -18,6 +18,7 @@ from api.serve import serve as run_service
 from api.shell import Json, complain, err, out, present, service, settings_of, told
 from api.work import work as run_worker
 from graph import administration
+from onboarding.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 tokens = typer.Typer(no_args_is_help=True, help="Bearer tokens of backends and people.")
@@ -129,6 +130,20 @@ def show(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: J
         answer = client.call("GET", f"/v1/cases/{quote(case, safe='')}")
         events = client.call("GET", f"/v1/cases/{quote(case, safe='')}/events")["items"]
         present(answer if as_json else None, as_json, display.case(answer, events))
+
+
+@app.command()
+def file(
+    case: Annotated[str, typer.Argument(help="The case's id.")],
+    target: Annotated[Path | None, typer.Option("--out", help="Default: case-ID.html here.")] = None,
+) -> None:
+    """Write everything that led to a case's outcome as one HTML file, for an auditor; a browser prints it as PDF."""
+    out_file = target or Path(f"case-{case}.html")
+    with service() as client:
+        if out_file.exists():
+            raise BadInput(f"{out_file} exists already; no file is overwritten.")
+        out_file.write_bytes(client.download(f"/v1/cases/{quote(case, safe='')}/file"))
+        out.print(f"{out_file}: {out_file.stat().st_size:,} bytes")
 
 
 @app.command()

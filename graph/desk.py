@@ -107,27 +107,28 @@ async def listed(
 
 async def open_case(service: Service, actor: Actor, case_id: str) -> Opened:
     """The case with its sources, versions, relations and story. Raises CaseNotFound."""
+    return await service.context.db.scan(lambda tx: opened(tx, service, actor, case_id))
 
-    def look(tx: Tx) -> Opened:
-        row, wait = cases.get(tx, case_id), reviews.waiting(tx, case_id)
-        view, record = views.view(tx, row), cases.record_of(tx, row)
-        parts = cases.submission(tx, case_id, row.version).parts if not row.erased_at else []
-        return Opened(
-            view=view,
-            record=record,
-            assignee=row.assignee,
-            parts=parts,
-            versions=_versions(tx, case_id) if not row.erased_at else [],
-            related=_related(tx, service, row, record, view),
-            hits=screened.hits(tx, service.context.lookup, record, service.context.policy) if record else [],
-            waiting=wait.stage if wait else None,
-            events=audit.trail(tx, case_id),
-            draft=sessions.draft(tx, actor.name, case_id),
-            refusal=_refusal(tx, wait, actor),
-            first_approver=next((made.actor for made in reversed(view.decisions) if made.action == "approve"), None),
-        )
 
-    return await service.context.db.scan(look)
+def opened(tx: Tx, service: Service, actor: Actor, case_id: str) -> Opened:
+    """The same in a transaction that looks at more."""
+    row, wait = cases.get(tx, case_id), reviews.waiting(tx, case_id)
+    view, record = views.view(tx, row), cases.record_of(tx, row)
+    parts = cases.submission(tx, case_id, row.version).parts if not row.erased_at else []
+    return Opened(
+        view=view,
+        record=record,
+        assignee=row.assignee,
+        parts=parts,
+        versions=_versions(tx, case_id) if not row.erased_at else [],
+        related=_related(tx, service, row, record, view),
+        hits=screened.hits(tx, service.context.lookup, record, service.context.policy) if record else [],
+        waiting=wait.stage if wait else None,
+        events=audit.trail(tx, case_id),
+        draft=sessions.draft(tx, actor.name, case_id),
+        refusal=_refusal(tx, wait, actor),
+        first_approver=next((made.actor for made in reversed(view.decisions) if made.action == "approve"), None),
+    )
 
 
 def _refusal(tx: Tx, wait: reviews.Review | None, actor: Actor) -> str | None:

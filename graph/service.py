@@ -287,7 +287,7 @@ def may_approve(tx: Tx, review: reviews.Review, action: str, name: str, roles: S
     if reviews.approved_by(tx, review.case_id, review.version, name):
         raise FourEyes()
     if not roles & SENIOR:
-        raise Forbidden("A second approval takes the role senior_reviewer.")
+        raise Forbidden("A second approval takes a senior reviewer (role senior_reviewer).")
 
 
 def _record(tx: Tx, case: Any, review: reviews.Review, decision: Decision, actor: Actor, channel: Channel) -> None:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api.auth import Served
 from api.console import drawing, forms
+from api.console.file import answer
 from api.console.page import (
     ConsoleRoute,
     Desk,
@@ -30,6 +31,7 @@ from api.console.story import told
 from api.problems import status_of
 from graph import desk as verbs
 from graph import screened, signing
+from graph.dossier import dossier
 from graph.picture import picture
 from onboarding.case import CLOSED
 from onboarding.catalogue import CATALOGUE, SEVERITIES
@@ -179,6 +181,13 @@ async def release(case_id: str, request: Request, product: Served, desk: Seated,
     await product.service.release(desk.actor, case_id)
     await request.app.state.watchers.rested(product, case_id, REST)
     return RedirectResponse(f"/console/cases/{case_id}?done=release", 303)
+
+
+@router.get("/cases/{case_id}/file")
+async def file(case_id: str, product: Served, desk: Seated) -> Response:
+    """The case as one HTML file, to be saved. Noted in its trail."""
+    allow(desk, "read")
+    return answer(await dossier(product.service, product.runner, desk.actor, case_id))
 
 
 @router.get("/cases/{case_id}/parts/{number}")
