@@ -23,6 +23,7 @@ STATUS_OF: Final[dict[type[errors.OnboardingError], int]] = {
     errors.Conflict: 409,
     errors.AlreadyDecided: 409,
     errors.CaseChanged: 409,
+    errors.CaseReassigned: 409,
     errors.NotWaiting: 409,
     errors.LeaseLost: 409,
     errors.Forbidden: 403,

@@ -110,11 +110,13 @@ def deciders(tx: Tx, listed: Collection[str]) -> list[str]:
 
 
 def seniors(tx: Tx, listed: Sequence[str]) -> list[str]:
-    """Everybody who may give a second approval now, by name: holders of such tokens, and addresses trusted as such."""
-    live = (tokens.c.revoked_at.is_(None), or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > tx.now))
-    query = select(tokens.c.name).where(tokens.c.role.in_(SENIOR), *live).order_by(tokens.c.name)
-    names = [*tx.conn.scalars(query), *(name for name in listed if standing(tx, name, listed=True) & set(SENIOR))]
-    return list({name.lower(): name for name in reversed(names)}.values())[::-1]
+    """Everybody who may give a second approval now, by address where one is known: holders of such tokens, and
+
+    addresses trusted as such.
+    """
+    held = [row.email or row.name for row in _TOKENS.all(tx) if row.role in SENIOR and _is_live(tx, row)]
+    names = [*sorted(held), *(name for name in listed if standing(tx, name, listed=True) & set(SENIOR))]
+    return list({name.casefold(): name for name in reversed(names)}.values())[::-1]
 
 
 def named(tx: Tx, name: str) -> str | None:

@@ -25,6 +25,7 @@ from onboarding.submission import Part
 DRAFT_LINK: Final = "draft_link"
 MOST_FILES: Final = 10
 MOST_RESUMED: Final = 3
+LONGEST_ADDRESS: Final = 254
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
@@ -48,9 +49,11 @@ class Sent(NamedTuple):
 async def begin(ctx: Context, country: str, entity_type: str, email: str, *, mail: bool) -> str:
     """Keep a new draft and, if ``mail``, write its link to this address; returns the token of the page.
 
-    Raises BadInput naming the field.
+    Raises BadInput naming the first field that is wrong.
     """
-    address = _checked(country, entity_type, email)
+    for field, words in wrong(country, entity_type, email).items():
+        raise BadInput(words, field=field)
+    address = email.strip()
     draft_id, token = str(uuid.uuid4()), f"mer_{secrets.token_urlsafe(32)}"
     money = form.currency_of(country)
     values = {"contact.email": address, "expected_annual_volume.currency": money, "avg_ticket.currency": money}
@@ -67,19 +70,19 @@ async def begin(ctx: Context, country: str, entity_type: str, email: str, *, mai
     return token
 
 
-def _checked(country: str, entity_type: str, email: str) -> str:
+def wrong(country: str, entity_type: str, email: str) -> dict[str, str]:
+    """What of the first choices is none, in words by field."""
+    found = {}
     if country not in form.countries():
-        raise BadInput("Please choose the country.", field="country")
+        found["country"] = "Please choose the country."
     if entity_type not in get_args(EntityType):
-        raise BadInput("Please choose the legal form.", field="entity_type")
-    address = email.strip()
+        found["entity_type"] = "Please choose the legal form."
     try:
-        parse_address(address)
+        parse_address(email.strip())
+        written = len(email) <= LONGEST_ADDRESS and _EMAIL.fullmatch(email.strip()) is not None
     except BadInput:
-        address = ""
-    if len(address) > 254 or not _EMAIL.fullmatch(address):
-        raise BadInput("Please give an e-mail address such as name@example.com.", field="email")
-    return address
+        written = False
+    return found if written else found | {"email": "Please give an e-mail address such as name@example.com."}
 
 
 async def resume(ctx: Context, email: str) -> None:

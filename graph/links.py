@@ -10,7 +10,15 @@ from graph.service import Service, may_approve, moved
 from onboarding import faults
 from onboarding.case import CaseRecord, CaseView
 from onboarding.decision import Decision
-from onboarding.errors import AlreadyDecided, CaseChanged, Forbidden, InvalidDecision, LinkExpired, LinkUnknown
+from onboarding.errors import (
+    AlreadyDecided,
+    CaseChanged,
+    CaseReassigned,
+    Forbidden,
+    InvalidDecision,
+    LinkExpired,
+    LinkUnknown,
+)
 
 
 class LinkView(NamedTuple):
@@ -24,7 +32,7 @@ class LinkView(NamedTuple):
 
 
 async def look(service: Service, token: str) -> LinkView:
-    """What the link would decide. Raises LinkUnknown, LinkExpired, AlreadyDecided, CaseChanged."""
+    """What the link would decide. Raises LinkUnknown, LinkExpired, AlreadyDecided, CaseChanged, CaseReassigned."""
 
     def read(tx: Tx) -> LinkView:
         link, review = _live(tx, token)
@@ -38,7 +46,7 @@ async def look(service: Service, token: str) -> LinkView:
 async def use(service: Service, token: str, *, reason_codes: list[str], comment: str | None) -> CaseView:
     """Decide as the link says, in one transaction with its use; a second use finds the standing decision.
 
-    Raises LinkUnknown, LinkExpired, AlreadyDecided, CaseChanged, FourEyes, Forbidden, InvalidDecision.
+    Raises LinkUnknown, LinkExpired, AlreadyDecided, CaseChanged, CaseReassigned, FourEyes, Forbidden, InvalidDecision.
     """
 
     def record(tx: Tx) -> CaseView:
@@ -82,4 +90,7 @@ def _live(tx: Tx, token: str) -> tuple[access.LinkRow, reviews.Review]:
         raise AlreadyDecided(decision={"action": standing.action, "actor": standing.actor, "at": standing.at})
     if link.used_at or link.expires_at <= tx.now or review.status != "waiting":
         raise LinkExpired()
+    assignee = cases.get(tx, review.case_id).assignee
+    if assignee and not access.person(tx, link.reviewer).is_named(assignee):
+        raise CaseReassigned()
     return link, review

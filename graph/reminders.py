@@ -88,13 +88,15 @@ WRITTEN: Final[dict[Step, Write]] = {
 
 def holders(tx: Tx, ctx: Context, case: Any, review: Any) -> list[str]:
     """Who is to be reminded: the assignee if a letter can reach them, else every reviewer who may still decide."""
-    if case.assignee and reachable(case.assignee):
-        return [case.assignee]
+    if case.assignee:
+        mine = sorted(name for name in access.person(tx, case.assignee).names if reachable(name))
+        if mine:
+            return mine[:1]
     first = None
     if review.stage == "second_review":
         made = [row for row in reviews.decisions_of(tx, case.id) if row.version == review.version]
-        first = next((row.actor.lower() for row in made if row.action == "approve"), None)
-    return [address for address in ctx.settings.reviewer_addresses if address.lower() != first]
+        first = next((access.person(tx, row.actor) for row in made if row.action == "approve"), None)
+    return [to for to in ctx.settings.reviewer_addresses if first is None or not first.is_named(to)]
 
 
 def reachable(name: str) -> bool:

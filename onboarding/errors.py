@@ -62,6 +62,12 @@ class CaseChanged(Conflict):
     code = "case_changed"
 
 
+class CaseReassigned(Conflict):
+    """Somebody else has taken this case; the links of your letter decide nothing while they have it."""
+
+    code = "case_reassigned"
+
+
 class NotWaiting(Conflict):
     """Nothing waits for this on the case now."""
 

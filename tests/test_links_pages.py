@@ -112,3 +112,54 @@ def test_who_approved_by_api_cannot_approve_second_by_letter(open_product_house)
 def waiting(house: Any) -> dict[str, Any]:
     case = house.case()
     return {"id": case["id"], "review": case["review"]["id"], "link": house.links(case["id"])["approve"]}
+
+
+# who has the case
+
+
+def assign(house: Any, case_id: str, name: str | None) -> None:
+    from checkpoints import desk
+
+    house.write(lambda tx: desk.assign(tx, case_id, name, "root"))
+
+
+def test_a_link_is_dead_while_somebody_else_has_the_case(house):
+    case = house.case()
+    ann, sue = (house.links(case["id"], f"{name}@reviewers.example") for name in ("ann", "sue"))
+    assign(house, case["id"], "Sue@Reviewers.example")
+    for call in (house.nobody.get, house.nobody.post):
+        assert "case_reassigned" in page(call(ann["approve"]), 409)
+    assert house.get(case["id"])["decisions"] == []
+    assign(house, case["id"], "ann@reviewers.example")
+    assert "case_reassigned" in page(house.nobody.post(sue["reject"]), 409)
+    page(house.nobody.post(ann["approve"]), 200)
+    assert house.rest(case["id"])["status"] == "active"
+
+
+def test_whose_token_names_an_address_keeps_the_links_sent_there(open_product_house):
+    from checkpoints import access
+
+    with open_product_house(reviewers="pat@reviewers.example, kim@reviewers.example") as own:
+        own.write(lambda tx: access.create_token(tx, "pat", "reviewer", email="pat@reviewers.example"))
+        case = own.case()
+        pat, kim = (own.links(case["id"], f"{name}@reviewers.example") for name in ("pat", "kim"))
+        assign(own, case["id"], "pat")
+        page(own.nobody.post(kim["approve"]), 409)
+        page(own.nobody.post(pat["approve"]), 200)
+        assert own.rest(case["id"])["status"] == "active"
+
+
+def test_it_is_decided_from_the_plain_text_on_a_phone(house):
+    """A mail program that shows no HTML: each link stands whole on its own line, and says that it opens a page."""
+    case = house.case()
+    letter = house.letter(case["id"], "ann@reviewers.example")
+    lines = letter.get_body(("plain",)).get_content().splitlines()
+    for action in ("approve", "reject"):
+        at = lines.index(f"{action.capitalize()} (opens a page to confirm):")
+        assert lines[at + 1].startswith(f"{house.url}/review/lnk_")
+        assert len(lines[at + 1]) < 120
+    assert all(len(line) <= 998 for line in lines)
+    link = lines[lines.index("Reject (opens a page to confirm):") + 1].removeprefix(house.url)
+    assert 'name="viewport"' in page(house.nobody.get(link), 200)
+    page(house.nobody.post(link, data={"reason_codes": ["IBAN_CHECKSUM_FAILED"]}), 200)
+    assert house.rest(case["id"])["status"] == "rejected"

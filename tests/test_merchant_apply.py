@@ -201,6 +201,11 @@ def test_letters_to_one_address_are_few_however_often_somebody_asks(own, browser
     assert len(mailed(own, "victim@shop.example")) == 5
 
 
+def test_everything_that_was_not_chosen_is_said_at_once(browser):
+    answer = browser.send("/apply", browser.open("/apply"), {})
+    assert re.findall(r'id="(\w+)_wrong"', answer.text) == ["country", "entity_type", "email"]
+
+
 @pytest.mark.parametrize(
     "data, place",
     [

@@ -54,14 +54,13 @@ async def begin(request: Request, product: Served) -> Response:
     """Keep a draft from here on, and mail its link."""
     sent = await posted(request, "")
     kept = {name: typed(sent, name) for name in ("country", "entity_type", "email")}
+    if problems := applying.wrong(**kept):
+        return _start(request, product, 422, kept=kept, problems=problems)
     gate = gate_of(request)
     if not gate.begun.allowed(place(request)):
         return too_often(request)
-    mail = gate.letters.allowed(kept["email"].strip().lower()[:254])
-    try:
-        token = await applying.begin(product.context, **kept, mail=mail)
-    except BadInput as error:
-        return _start(request, product, 422, kept=kept, problems={error.extra["field"]: error.detail})
+    mail = gate.letters.allowed(kept["email"].strip().lower())
+    token = await applying.begin(product.context, **kept, mail=mail)
     return RedirectResponse(f"/apply/{token}", 303)
 
 
@@ -122,7 +121,7 @@ def _form(
         people=[questions.person(number, policy) for number in range(draft.people)],
         roles=questions.ROLES,
         values=values if values is not None else draft.values,
-        problems=problems or {},
+        problems={path: words for path in [*names, *(problems or {})] if (words := (problems or {}).get(path))},
         names=names,
         note=note,
         anyway=anyway,
