@@ -15,10 +15,10 @@ from typing import Final
 from pydantic import JsonValue
 
 from onboarding.reading.candidate import Candidate
-from onboarding.reading.composites import by_shape, is_address, is_told, parts_of
-from onboarding.reading.labels import read_label
+from onboarding.reading.composites import apart, by_shape, is_address, is_told, parts_of
+from onboarding.reading.labels import read_label, says_nothing, split_words
 from onboarding.reading.people import flag, mentions, role_kinds
-from onboarding.reading.placing import PERSON_SCOPES, Place, place
+from onboarding.reading.placing import PERSON_SCOPES, Place, is_person_key, is_unknown, only_people, place
 from onboarding.reading.text import clean, scalar_text
 
 Key = str | int
@@ -43,6 +43,10 @@ class Collector:
     def add(self, path: Sequence[Key], value: JsonValue, where: str) -> None:
         """One value under its labels: ``path`` runs from the outermost wrapper to the label, ints are positions."""
         trail = tuple(key for key in path if isinstance(key, str))
+        if parts := apart(trail, value):
+            for label, part in parts:
+                self.add((*path[:-1], label), part, where)
+            return
         spot = place(trail)
         label = " ".join(trail[-3:])[:_SHORT]
         told = isinstance(value, str | int | float) and not isinstance(value, bool)
@@ -83,7 +87,7 @@ class Collector:
             self._person(number, "name", person, where, label)
             self._person(number, "ownership_pct", value, where, label)
             return
-        if text and spot.scope != "@ignored" and _says_nothing(str(path[-1])):
+        if text and spot.scope != "@ignored" and says_nothing(str(path[-1])):
             shaped = by_shape(text)
             if shaped:
                 weight = 0.3 if spot.scope in PERSON_SCOPES else 0.5
@@ -151,7 +155,12 @@ class Collector:
         if field == "phrase":
             self._phrase(path, spot, value, where, label)
             return
-        if field == "sole_owner" and isinstance(value, str) and flag(value) is None and mentions(value):
+        shares = field == "ownership_pct"
+        people = mentions(value, several=True) if isinstance(value, str) and (shares or field == "sole_owner") else []
+        if shares and len(people) > 1 and all(m.name and m.details for m in people):
+            self._phrase(path, place(("owners",)), value, where, label)  # "Shares: Jane Doe 70 %, John Roe 30 %"
+            return
+        if field == "sole_owner" and people and flag(value) is None:
             self._phrase(path, spot, value, where, label)  # "Director and sole owner: Jane Doe"
             return
         number = self._number_of(path, spot, field=field, value=value)
@@ -240,7 +249,7 @@ class Collector:
             if isinstance(key, str):
                 scopes = {c for segment in read_label(key).segments for c in segment if c in PERSON_SCOPES}
                 both = key is path[-1] and not key.rstrip(" :?.").lower().endswith("s")
-                if "sole_owner" in role_kinds(key):
+                if "sole_owner" in role_kinds(" ".join(split_words(key))):
                     found.add("sole owner")
                 if len(scopes) == 1 or (both and not re.search(r"\b(?:or|oder|ou|of|o|lub|eller)\b", key.lower())):
                     found |= {word for scope in scopes if (word := _ROLE_OF_SCOPE[scope])}
@@ -257,16 +266,16 @@ class Collector:
 
     def _key(self, path: Sequence[Key], spot: Place) -> tuple[object, ...]:
         """What tells one person of a source from another: the list item, the named wrapper, or label and number."""
-        person_at = [i for i, key in enumerate(path) if isinstance(key, str) and _is_person_key(key)]
+        person_at = [i for i, key in enumerate(path) if isinstance(key, str) and is_person_key(key)]
         for at in range(len(path) - 1, 0, -1):
-            if isinstance(path[at], int) and any(i < at for i in person_at) and _only_people(path[person_at[0] : at]):
+            if isinstance(path[at], int) and any(i < at for i in person_at) and only_people(path[person_at[0] : at]):
                 return (*path[: at + 1], "item")
         roles = [i for i in person_at if not read_label(str(path[i])).has("@person")] or person_at
         if not roles:
             return (*path[:-1], "implicit")
         at = roles[-1]
         scope = next((c for s in read_label(str(path[at])).segments for c in s if c in PERSON_SCOPES), "@person")
-        named = path[at + 1] if at + 2 < len(path) and _is_unknown(path[at + 1]) else None
+        named = path[at + 1] if at + 2 < len(path) and is_unknown(path[at + 1]) else None
         number = spot.nth if at == len(path) - 1 or spot.nth is not None else None
         return (*path[:at], str(number), named, scope)
 
@@ -274,27 +283,3 @@ class Collector:
         self, number: int, field: str, value: JsonValue, where: str, label: str | None, confidence: float = 1.0
     ) -> None:
         self.emit(f"persons[{number}].{field}", value, where, label, confidence)
-
-
-def _says_nothing(label: str) -> bool:
-    """Whether a label leaves its value's meaning open: unknown, or only "value", "number"."""
-    return all(concept[0] == "~" for segment in read_label(label).segments for concept in segment)
-
-
-def _is_person_key(key: str) -> bool:
-    label = read_label(key)
-    return label.has(*PERSON_SCOPES) and label.unknown <= len(label.segments)
-
-
-def _is_unknown(key: Key) -> bool:
-    return isinstance(key, str) and not read_label(key).segments and not key.strip().isdigit()
-
-
-def _only_people(keys: Sequence[Key]) -> bool:
-    """Whether nothing but people wrappers and unknown words stands between the people and the list position."""
-    for key in keys:
-        if isinstance(key, str):
-            label = read_label(key)
-            if label.segments and not label.has(*PERSON_SCOPES, "@ownership", "pct", "@company"):
-                return False
-    return True

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from onboarding.reading.bank import find_iban, looks_like_iban
 from onboarding.reading.dates import is_date_like
 from onboarding.reading.legal_forms import is_entity
+from onboarding.reading.placing import place
 
 _EMAIL: Final = re.compile(r"[^\s@<>,;:()\[\]、。；：（）／]{1,64}@[^\s@<>,;()\[\]]{1,190}")
 _URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>,;]{3,200}", re.IGNORECASE)
@@ -24,6 +25,16 @@ def by_shape(text: str) -> str | None:
     if _URL.fullmatch(text):
         return "website"
     return "bank.iban" if find_iban(text) and looks_like_iban(text) else None
+
+
+def apart(trail: tuple[str, ...], value: JsonValue) -> list[tuple[str, str]]:
+    """``"Bank code / branch / account": "7171 / 001 / 0012345678"``: as many values as labels, each with its own."""
+    if not trail or "/" not in trail[-1] or not isinstance(value, str) or len(value) > _SHORT:
+        return []
+    labels, values = (re.split(r"\s*/\s*|\s\|\s", text.strip(" ?")) for text in (trail[-1], value))
+    paths = {place((*trail[:-1], label)).path for label in labels}
+    told = None not in paths and len(paths) == len(labels) and not any(str(p).startswith("persons") for p in paths)
+    return list(zip(labels, values, strict=True)) if told and len(labels) == len(values) > 1 else []
 
 
 def is_told(value: JsonValue) -> bool:

@@ -21,7 +21,7 @@ _ID: Final = frozenset(["registration_number", "vat_number", "tax_id", "mcc", "b
                         "bank.branch_code", "bank.routing_number", "persons[].national_id",
                         "persons[].passport_number"])  # fmt: skip
 _STOP: Final = re.compile(r"[,;](?=\s+\D)|\s[-|](?=\s)|\s\((?=\D)|(?<=[\w)])\.(?=\s*$)")
-_CLAUSE: Final = re.compile(r"[,;](?=\s+[^\W\d_])|\s-(?=\s)|\.(?=\s*$)")
+_CLAUSE: Final = re.compile(r"[,;](?=\s+[^\W\d_])|\s[-–](?=\s(?![€£$¥₩]|[A-Z]{3} ?\d|\d))|\.(?=\s*$)")
 _ABBREVIATED: Final = re.compile(r"(?:^|[\s.])(?:Ltd|Inc|Corp|Ltda|Lda|Co|Cía|Pty|Pte)$", re.I)
 _CODE: Final = re.compile(r"\d{4}|\d{2}-\d{3}|\d{3} \d{2}|[A-Z]\d[A-Z\d]? ?\d[A-Z]{2}")
 _LINE_END: Final = re.compile(r"\.[ \t]*(?:\||\n|\Z)")

@@ -175,3 +175,8 @@ def is_label(text: str) -> bool:
     """Whether a short text names a field or a wrapper well enough to stand before a value."""
     label = read_label(text)
     return bool(label.segments) and label.unknown <= len(label.segments)
+
+
+def says_nothing(label: str) -> bool:
+    """Whether a label leaves its value's meaning open: unknown, or only "value", "number"."""
+    return all(concept[0] == "~" for segment in read_label(label).segments for concept in segment)

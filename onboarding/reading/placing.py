@@ -3,6 +3,7 @@
 ``["Kontakt", "Name"]`` is the contact's name, ``["Gesellschafter", "Name"]`` a person's. Source: policy 10.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -25,7 +26,7 @@ _WRAPPER_SCOPES: Final = {
 _MOST_UNKNOWN: Final = 3
 """Words nobody knows that may stand before a known last word ("online presence website")."""
 
-__all__ = ["PERSON_SCOPES", "Place", "place"]
+__all__ = ["PERSON_SCOPES", "Place", "is_person_key", "is_unknown", "only_people", "place"]
 
 
 class Place(NamedTuple):
@@ -204,3 +205,22 @@ def _inherited(parent: Label | None) -> str | None:
         return None
     fields = [c for segment in parent.segments for c in segment if c[0] not in "@~"]
     return fields[0] if len(parent.segments) == 1 and fields else None
+
+
+def is_person_key(key: str) -> bool:
+    label = read_label(key)
+    return label.has(*PERSON_SCOPES) and label.unknown <= len(label.segments)
+
+
+def is_unknown(key: str | int) -> bool:
+    return isinstance(key, str) and not read_label(key).segments and not key.strip().isdigit()
+
+
+def only_people(keys: Sequence[str | int]) -> bool:
+    """Whether nothing but people wrappers and unknown words stands between the people and the list position."""
+    for key in keys:
+        if isinstance(key, str):
+            label = read_label(key)
+            if label.segments and not label.has(*PERSON_SCOPES, "@ownership", "pct", "@company"):
+                return False
+    return True

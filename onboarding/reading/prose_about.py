@@ -38,7 +38,7 @@ _LEADING: Final = re.compile(r"^[\s,;:.()*•-]+")
 _OWN: Final = re.compile(
     r"\s*(?:(?:we|i|wir|ich|nous|je|wij|ik|vi|jag|noi|io|nosotros|eu|ja|my)\s(?!are\b|am\b|sind\b|bin\b|sommes\b|suis\b)"
     r"(?!zijn\b|ben\b|ar\b)|(?:we|i|wir|nous|wij|vi)\s(?:are|am|sind|sommes|zijn|ar)\s(?:an?|eine?|une?|een|en|ett)\s"
-    r"|[a-z]{2,}(?:mos|iamo|[aeiu]my)\s|somos\s|siamo\s|jestesmy\s)"
+    r"|[a-z]{2,}(?:mos|iamo|[aeiu]my)\s|(?:faccio|hago|vendo|faco|robie|produco|creo|riparo|reparo)\s|somos\s|siamo\s|jestesmy\s)"
 )
 _ENGLISH: Final = re.compile(r"\b(?:the|our|we|we're|with)\b")
 _APPOSED: Final = re.compile(
@@ -143,7 +143,9 @@ def _own_words(page: Page) -> list[tuple[int, str]]:
         for clause in _clauses(page, start, end):
             own = _OWN.match(page.low, *clause) and not page.cues_in(*clause, "request")
             if own and not _is_foreign(page, *clause) and not is_for_machine(page.text[start:end]):
-                text = _trim(page.text[clause[0] : clause[1]])
+                later = [c for c in _clauses(page, start, end) if c[0] > clause[0]]
+                stop = next((c[0] for c in later if _is_foreign(page, *c)), end)
+                text = _trim(page.text[clause[0] : max(clause[1], stop)])
                 if len(text.split()) > 2:
                     return [(clause[0], text)]
     return []

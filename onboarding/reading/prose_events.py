@@ -26,6 +26,8 @@ _DEMONYM: Final = re.compile(
 _LEAD: Final = re.compile(r"(?<!\w)([A-Z]{2,3}|[A-Z][\w]{3,20}) $")
 _CODE: Final = re.compile(r"(?<=[,(] )([A-Z]{2,3})(?=\s?(?:[,).;]|$|\n))")
 _ID: Final = re.compile(r"[\s:.#nº°o-]{0,6}((?=[A-Za-z0-9.-]{0,12}\d)[A-Za-z0-9][A-Za-z0-9.-]{4,24})")
+_BARE_SHARE: Final = re.compile(r"(?<!\w)(?:owns?|holds?) (?P<share>\d{1,3})(?=[,;.)]|\s(?:and|&|while)|\s?$)")
+""" "I own 70 and my cousin owns 30": the verb says what is counted."""
 _SHARE_WORDS: Final = ("owner", "owns", "belongs", "rest", "relative")
 _IN: Final = frozenset(
     [
@@ -88,6 +90,9 @@ def _shares(page: Page, start: int, end: int, owners: bool) -> Iterator[Event]:
         covered = any(span.start < cue.end and cue.start < span.end for span in page.spans_in(start, end, "percent"))
         if spoken_of and not covered and page.is_free(cue.start, cue.end) and not _inside(page, cue, "rest"):
             yield Event("ownership_pct", FRACTIONS[cue.concept], cue.start, cue.end, page.text[cue.start : cue.end])
+    for match in _BARE_SHARE.finditer(page.low, start, end):
+        if not percents and page.is_free(*match.span("share")) and int(match.group("share")) <= 100:
+            yield Event("ownership_pct", f"{match.group('share')} %", *match.span("share"), match.group())
     for cue in page.cues_in(start, end, "rest"):
         if spoken_of and not list(page.spans_in(cue.end, min(cue.end + 12, end), "percent")):
             yield Event("rest", page.text[cue.start : cue.end], cue.start, cue.end, page.text[cue.start : cue.end])

@@ -61,6 +61,7 @@ def read_firm(page: Page, merchant: Company | None) -> list[Found]:
     """Legal name, reading, trading name and entity type as far as they are stated."""
     found = [*_names(page, merchant), *_trading(page, merchant)]
     if merchant is None:
+        found += _called(page)
         found += _sole(page)
     for item in found:
         if item.path != "entity_type":
@@ -124,6 +125,15 @@ def _trading(page: Page, merchant: Company | None) -> Iterator[Found]:
             continue
         yield Found("trading_name", start, end, page.text[start:end].strip(), page.text[cue.start : cue.end], 0.8)
         return
+
+
+def _called(page: Page) -> Iterator[Found]:
+    """ "La ditta è Gelateria Polare di …": a registered name without a legal form, stated as such."""
+    for cue in page.cues_in(0, len(page.text), "firm_is"):
+        match = _TITLE.match(page.text, cue.end)
+        if match and page.is_free(*match.span("name")):
+            yield Found("legal_name", *match.span("name"), match.group("name").strip(), "", 0.7)
+            return
 
 
 def _sole(page: Page) -> Iterator[Found]:

@@ -3,6 +3,7 @@
 A candidate is only somebody if the words around it say what he is to the merchant; that is decided in prose_people.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -18,6 +19,7 @@ from onboarding.reading.vocabulary import load_words
 _TOKEN: Final = re.compile(r"[^\W\d_]+(?:['.-][^\W\d_]+)*\.?")
 _PARTICLES: Final = frozenset(load_words("stops")["particle"])
 _INNER: Final = frozenset(load_words("stops")["inner"])
+_LEADS: Final = _INNER | _PARTICLES
 _NEVER: Final = frozenset(load_words("stops")["no_name"])
 _EAST_NAME: Final = (
     r"[\u4e00-\u9fff々]{1,4}[ \u3000][\u4e00-\u9fff々ぁ-んァ-ヶー]{1,5}|[\u4e00-\u9fff々]{2,6}(?=[ \u3000（(、,。]"
@@ -70,13 +72,15 @@ def _stop_words() -> frozenset[str]:
 def _western(page: Page) -> Iterator[Mention]:
     blocked = _blocked(page)
     run: list[re.Match[str]] = []
-    for token in _TOKEN.finditer(page.plain):
+    tokens = list(_TOKEN.finditer(page.plain))
+    for token, following in itertools.zip_longest(tokens, tokens[1:]):
         if run and not _adjoins(page, run[-1], token):
             yield from _mention(page, run)
             run = []
         word = token.group()
         inner = bool(run) and flat(word) in _INNER  # "Chiara Dal Bosco"
-        stops = not inner and flat(word.rstrip(".")) in _stop_words()
+        shouted = following is not None and word.isupper() and following.group().isupper() and flat(word) in _LEADS
+        stops = not inner and not shouted and flat(word.rstrip(".")) in _stop_words()  # "LE GOFF, Erwan"
         if word[0].isupper() and not blocked[token.start()] and not stops:
             run.append(token)
             if word.endswith(".") and len(word) > 3:

@@ -24,6 +24,10 @@ _FORM_FIRST: Final = re.compile(
     r"|[A-Z\u00c0-\u00de][\w'&-]*(?: (?:(?:de|du|des|la|le|les|d'|et|&) ?){0,3}[A-Z\u00c0-\u00de][\w'&-]*){0,5})"
 )
 """French companies are often named form first: "la SARL Durand et Fils"."""
+_GOES_ON: Final = re.compile(
+    r"(?:(?<=Co)\.? |(?<=Co\.) )(?:[A-Z\u00c0-\u00de][\w-]+ ){1,3}(?:KG|GmbH|OHG|AG|Ltd|Limited|S\.?A|Inc)(?!\w)"
+)
+""" "Alpaka & Co. Wollmanufaktur KG": the form at the end is the name's."""
 _MOST_WORDS: Final = 9
 _EAST: Final = r"[\u3005\u30a0-\u30ff\u3400-\u9fff\uac00-\ud7afA-Za-z0-9ー・&＆-]"
 _RIGHT: Final = re.compile(rf"(?P<gap>[ \u3000]?)(?P<name>(?:{_EAST}|(?![はがをでとのにも])[ぁ-ん]){{1,30}})")
@@ -94,6 +98,8 @@ def _western(page: Page) -> Iterator[Company]:
                     strict.add(match.start())  # "Kinsale, Co. Cork": only clear forms stand behind a comma
     last = 0
     for form, end in sorted(ends.items()):
+        if _GOES_ON.match(page.plain, end):
+            continue
         start = _name_start(page, max(last, form - 120), form)
         if start == form and (ahead := _FORM_FIRST.match(page.plain, form)) and ahead.end() > last:
             last = ahead.end()

@@ -13,7 +13,7 @@ from onboarding.reading.prose_lists import is_listed_owner, owned_above
 from onboarding.reading.prose_mentions import Mention, names
 from onboarding.reading.prose_names import companies
 from onboarding.reading.prose_page import Company, Page
-from onboarding.reading.prose_speaker import speaker_of, speakers
+from onboarding.reading.prose_speaker import pronouns, speaker_of, speakers
 from onboarding.reading.shapes import flat
 
 _CLOSE: Final = 90
@@ -55,7 +55,8 @@ def read_people(page: Page, *, merchant: Company | None, sender: str | None, own
     """All owners and officers named in ``page``. ``sender`` is the name in the mail's From, for "I own it"."""
     named = names(page)
     speaker = speaker_of(page, named, sender)
-    everyone = sorted([*named, *speakers(page, named, speaker), *_entities(page, merchant)], key=lambda m: m.start)
+    told = [*speakers(page, named, speaker), *pronouns(page, named)]
+    everyone = sorted([*named, *told, *_entities(page, merchant)], key=lambda m: m.start)
     given: dict[int, list[Event]] = {}
     last: Mention | None = None
     for start, end in page.sentences:
@@ -179,6 +180,8 @@ def _leads_to(page: Page, event: Event, before: Mention | None, after: Mention, 
     share = event.field in ("ownership_pct", "rest")
     if event.field == "ownership_pct" and page.cues_in(event.end, after.start, "rest"):
         return False  # "I hold 55 % and the rest is my brother's"
+    if "\n" in gap and before and not page.cues_in(event.end, after.start, "linking", "to_person"):
+        return False  # the next line is about the next person
     small = bytearray(len(gap))
     for cue in page.cues_in(event.end, after.start, *_GAP_WORDS):
         small[cue.start - event.end : cue.end - event.end] = b"\x01" * (cue.end - cue.start)

@@ -1,6 +1,7 @@
 """Who writes: the name behind "I", "me" and "my wife"."""
 
 import re
+from bisect import bisect_right
 from typing import Final
 
 from onboarding.reading.cues import Cue
@@ -8,6 +9,12 @@ from onboarding.reading.prose_mentions import Mention
 from onboarding.reading.prose_names import companies
 from onboarding.reading.prose_page import Page
 
+_HE: Final = re.compile(
+    r"(?<!\w)(he|she|er|sie|il|elle|hij|zij|han|hon|lui|lei|el|ella|ele|ela) "
+    r"(?:was born|is|was|holds|owns|has|wurde|ist|halt|besitzt|est nee?|est|detient|werd|bezit|ar fodd|ager|"
+    r"e nat[oa]|detiene|nacio|posee|nasceu|detem|possui)(?!\w)"
+)
+_RECENT: Final = 200
 _NEAR: Final = 9
 _I_AGAIN: Final = re.compile(r" (?:yo|io|eu|moi|ich|ik|ja|jag|me),? ")
 """ "soy yo, Inés Bermejo": the pronoun once more before the name."""
@@ -50,6 +57,18 @@ def speakers(page: Page, named: list[Mention], speaker: str | None) -> list[Ment
         for cue in page.cues_in(0, len(page.text), "first_person", "my_name")
         if _is_i(page, cue) and page.is_free(cue.start, cue.end) and taken.isdisjoint(range(cue.end, cue.end + 4))
     ]
+
+
+def pronouns(page: Page, named: list[Mention]) -> list[Mention]:
+    """ "He was born …": whoever was named last, not far before it."""
+    found = []
+    starts = [m.start for m in named]
+    for match in _HE.finditer(page.low):
+        last = bisect_right(starts, match.start()) - 1
+        before = named[last] if last >= 0 and match.start() - named[last].end < _RECENT else None
+        if before is not None and page.is_free(*match.span(1)):
+            found.append(Mention(*match.span(1), before.name, before.relative))
+    return found
 
 
 def _is_i(page: Page, cue: Cue) -> bool:
