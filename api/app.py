@@ -13,9 +13,9 @@ from api.console.signin import Gate
 from api.console.tally import Tally
 from api.limits import BodyLimit
 from api.merchant.page import Gate as MerchantGate
-from api.metrics import Metrics
 from api.traced import Traced
 from graph import elsewhere
+from graph.metrics import Metrics
 from graph.wiring import Product
 from tools.sandbox import sandbox
 

@@ -52,10 +52,7 @@ def serve(
 
 
 @app.command()
-def work(
-    host: Annotated[str, typer.Option(help="Address of the metrics.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the metrics; 0 takes a free one.")] = 0,
-) -> None:
+def work() -> None:
     """Run cases beside replicas of the service, over one PostgreSQL; serves only health and metrics."""
     configure_logging()
 
@@ -63,7 +60,7 @@ def work(
         out.print(f"onboard works; metrics on {url}/metrics; stop with Ctrl-C")
 
     with told():
-        asyncio.run(run_worker(settings_of(), host, port, ready))
+        asyncio.run(run_worker(settings_of(), ready))
 
 
 @app.command("sign-in")

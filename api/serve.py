@@ -5,46 +5,22 @@ import gc
 import logging
 import os
 import signal
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 import uvicorn
 
 from api.app import create_app
-from api.metrics import Metrics
 from checkpoints import access
 from checkpoints.database import Tx
 from graph import signing
+from graph.metrics import Metrics
 from graph.wiring import Role, kept_secret, open_product, running
 from onboarding.settings import Settings
+from tools.listening import Server, bind
 
 ADMIN_TOKEN = "admin-token"  # noqa: S105 - the name of a file
-
-
-class Server(uvicorn.Server):
-    """uvicorn that leaves the signals to us: after it stops, the engine still drains."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # the protocol is named because asyncio switches off Nagle only then: without it every answer takes 40 ms
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        raise OSError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
-    return listener
 
 
 async def serve(

@@ -84,6 +84,9 @@ class Settings(Value):
     lease_seconds: float = Field(
         default=15, gt=0, description="How long a process that hangs keeps the cases it runs (PostgreSQL)."
     )
+    worker_address: str = Field(
+        default="127.0.0.1:0", description="Where a worker shows health and metrics; port 0 takes a free one."
+    )
     sweep_seconds: float = Field(default=2.0, gt=0, description="How often due work, waits and letters are looked for.")
     review_hours: float = Field(default=48, gt=0, description="Due time of a review.")
     reminder_hours: float = Field(

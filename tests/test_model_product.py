@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from api.evaluate import evaluate
-from api.metrics import Metrics
 from checkpoints import recordings
 from checkpoints.casefile import collect
+from graph.metrics import Metrics
 from graph.replay import Player
 from graph.runner import Runner
 from graph.service import Actor

@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from tools.listening import bind
 from tools.sandbox import sandbox
 
 
@@ -21,16 +22,10 @@ def server(app: FastAPI) -> uvicorn.Server:
     )
 
 
-def listen(port: int = 0) -> tuple[socket.socket, str]:
-    """A bound loopback socket and its URL; port 0 takes a free one.
-
-    The protocol is named because asyncio switches Nagle's delay off only then: without it an answer takes 40 ms.
-    """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", port))
-    sock.listen(256)
-    return sock, f"http://127.0.0.1:{sock.getsockname()[1]}"
+def listen(host: str = "127.0.0.1", port: int = 0) -> tuple[socket.socket, str]:
+    """A bound socket and its URL; port 0 takes a free one."""
+    sock = bind(host, port)
+    return sock, f"http://{host}:{sock.getsockname()[1]}"
 
 
 @contextmanager
@@ -50,12 +45,13 @@ def running(app: FastAPI) -> Iterator[str]:
 
 
 def main() -> None:
-    """``--port P`` (0: a free one) and ``--db FILE`` (none: in memory); prints the URL, serves until stopped."""
+    """Prints the URL and both services', and serves until it is stopped; ``--help`` names the options."""
     parser = argparse.ArgumentParser(prog="python -m tools.sandbox", description="Plays SVC1 and SVC2.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--db", type=Path, default=None, help="SQLite file; in memory when left out")
     asked = parser.parse_args()
-    sock, url = listen(asked.port)
+    sock, url = listen(asked.host, asked.port)
     print(url, flush=True)
     print(f"ONBOARD_SVC1_URL={url}/svc1 ONBOARD_SVC2_URL={url}/svc2", flush=True)
     asyncio.run(server(sandbox(asked.db)).serve([sock]))

@@ -219,7 +219,7 @@ def main() -> None:
         app = scripted(asked.script, asked.log)
     except KeyError as error:
         parser.error(f"no such script: {error}")
-    sock, url = listen(asked.port)
+    sock, url = listen(port=asked.port)
     print(f"{url}/v1", flush=True)
     asyncio.run(server(app).serve([sock]))
 

@@ -20,9 +20,9 @@ import httpx
 import uvicorn
 
 from api.app import create_app
-from api.metrics import Metrics
 from api.serve import Server, bind
 from checkpoints import access
+from graph.metrics import Metrics
 from graph.wiring import open_product, running
 from onboarding.settings import Settings
 

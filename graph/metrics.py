@@ -12,6 +12,7 @@ from graph.wiring import Product
 from onboarding.case import CLOSED
 from onboarding.model_call import ModelCall
 
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 STATUSES: Final = (
     "received",
