@@ -17,7 +17,6 @@ import httpx
 from sqlalchemy import insert
 
 from api.app import create_app
-from api.metrics import Metrics
 from benchmarks.applications import application
 from benchmarks.harness import Report, measured, options, show
 from checkpoints import access
@@ -25,6 +24,7 @@ from checkpoints.database import Tx
 from checkpoints.documents import digest
 from checkpoints.schema import cases, match_keys, reviews
 from graph import signing
+from graph.metrics import Metrics
 from graph.wiring import Product, open_product
 from onboarding.application import Application
 from onboarding.settings import Settings

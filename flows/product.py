@@ -1,11 +1,14 @@
 """The product that this process opened, for the flows that run in it."""
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from graph.metrics import Metrics
 from graph.places import Places
+from graph.watch import watched
 from graph.wiring import Product, open_product, running
 from onboarding.settings import Settings
 
@@ -19,12 +22,19 @@ class Home:
 
 
 _open: Final[list[Home]] = []
+_log = logging.getLogger("onboard.prefect")
 
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Home]:
     """Open the product as a worker has it: once for all flow runs of this process."""
-    async with open_product(settings, self_url=settings.public_url, role="worker") as product, running(product):
+    metrics = Metrics()
+    async with (
+        open_product(settings, self_url=settings.public_url, role="worker", observer=metrics) as product,
+        watched(product, metrics) as url,
+        running(product),
+    ):
+        _log.info("metrics on %s/metrics", url)
         _open.append(home := Home(product))
         try:
             yield home

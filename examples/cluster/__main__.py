@@ -55,7 +55,7 @@ def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m examples.cluster", description=__doc__)
     parser.add_argument("--cases", type=int, default=50, help="how many are submitted")
     parser.add_argument("--workers", type=int, default=2, help="how many run; one of them is killed")
-    parser.add_argument("--engine", choices=("prefect", "procrastinate", "local"), default="procrastinate")
+    parser.add_argument("--engine", choices=("prefect", "procrastinate", "local"), default="prefect")
     parser.add_argument("--keep", action="store_true", help="leave it running until Ctrl-C")
     parser.add_argument("--folder", type=Path, help="where everything is kept; default: a temporary folder")
     return parser.parse_args()
