@@ -82,7 +82,12 @@ async def submit(
     status = 202 if new else 200
     if len(body.rows) > 1:
         return _rows(body.rows, iter(found), status)
-    return JSONResponse(found[0].to_json(), status, headers={"Location": found[0].links.self})
+    return answer(found[0], status, headers={"Location": found[0].links.self})
+
+
+def answer(case: CaseView, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """The public case, written out once: what stands in it was checked when it was made."""
+    return Response(case.model_dump_json(), status, headers, media_type="application/json")
 
 
 def _reference(parts: list[Part]) -> str | None:
@@ -139,7 +144,7 @@ async def get(
     """The case. With ``wait`` answered as soon as somebody outside is awaited or the case is closed, or after it."""
     if wait:
         await request.app.state.watchers.rested(product, case_id, wait)
-    return JSONResponse((await product.service.get(case_id)).to_json())
+    return answer(await product.service.get(case_id))
 
 
 @router.post(
@@ -162,7 +167,7 @@ async def decide(case_id: str, request: Request, product: Served, actor: Decider
     body = _decision(await json_body(request))
     decision = Decision.from_json(body.model_dump(exclude={"review_id"}))
     case = await product.service.decide(actor, case_id, decision, review_id=body.review_id, channel="api")
-    return JSONResponse(case.to_json())
+    return answer(case)
 
 
 def _decision(document: JsonValue) -> DecisionBody:
@@ -197,7 +202,7 @@ async def inform(
         body = await intake(request)
         parts, body_hash = body.parts or [_readable(row) for row in body.rows], body.body_hash
     idem = idempotency(key, f"{case_id}:{body_hash}")
-    return JSONResponse((await product.service.inform(actor, case_id, parts, key=idem)).to_json())
+    return answer(await product.service.inform(actor, case_id, parts, key=idem))
 
 
 def _readable(row: Row) -> Part:
@@ -217,10 +222,10 @@ def _answers(document: JsonValue) -> Part:
 @router.post("/{case_id}/withdraw", response_model=CaseView, responses=responses(errors.CaseNotFound, errors.Conflict))
 async def withdraw(case_id: str, product: Served, actor: Submitter) -> Response:
     """End an open case."""
-    return JSONResponse((await product.service.withdraw(actor, case_id)).to_json())
+    return answer(await product.service.withdraw(actor, case_id))
 
 
 @router.post("/{case_id}/release", response_model=CaseView, responses=responses(errors.CaseNotFound, errors.Conflict))
 async def release(case_id: str, product: Served, actor: Admin) -> Response:
     """Take a case out of quarantine and try again from where it stands."""
-    return JSONResponse((await product.service.release(actor, case_id)).to_json())
+    return answer(await product.service.release(actor, case_id))

@@ -64,8 +64,10 @@ class NameIndex:
 
     def search(self, name: str) -> dict[int, Close]:
         """Owners whose names agree with ``name`` in at least two words, each with its closest name."""
-        spelt = tuple(split(name, self._kind))
         found: dict[int, Close] = {}
+        if not self._names:
+            return found
+        spelt = tuple(split(name, self._kind))
         for at in self._candidates(spelt):
             owner, other, other_words = self._names[at]
             agreement = agree(spelt, other_words, self._kind)

@@ -8,7 +8,7 @@ bakery, a bath bomb), does not count.
 import re
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice, product
+from itertools import islice, product, takewhile
 from typing import Any, Final, NamedTuple
 
 from onboarding.checks.facts import Facts, Hit, Rule, clip
@@ -113,8 +113,9 @@ def _combination(category: Category, folded: str) -> tuple[int, int] | None:
             if concept in category.own_denial
             for match in islice(category.concepts[concept].finditer(folded), _MOST)
         ]
-        places = [_places(category, concept, folded, own) for concept in rule]
-        if not all(places):
+        # most rules have a concept that is nowhere: the first such one settles it
+        places = list(takewhile(len, (_places(category, concept, folded, own) for concept in rule)))
+        if len(places) < len(rule):
             continue
         for spans in product(*(found[:12] for found in places)):
             start, end = min(span[0] for span in spans), max(span[1] for span in spans)
