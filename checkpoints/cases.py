@@ -13,7 +13,7 @@ from checkpoints.database import Tx
 from checkpoints.documents import digest
 from checkpoints.prepared import Prepared
 from checkpoints.schema import cases, idempotency, leases, submissions
-from checkpoints.timing import come, millis
+from checkpoints.timing import has_come, millis, moment
 from checkpoints.transaction import moved
 from onboarding.case import CLOSED, CaseRecord, Status
 from onboarding.errors import CaseNotFound, Conflict, IdempotencyKeyReused
@@ -254,13 +254,13 @@ def due(tx: Tx, limit: int = 1000, *, left: Callable[[str], bool] = lambda _: Fa
     query = (
         select(cases.c.id, cases.c.attempts)
         .where(wanted, cases.c.status != "quarantined", cases.c.graph_version.not_in(filter(left, others)))
-        .where(or_(cases.c.work_after.is_(None), come(tx, cases.c.work_after, FARTHEST)))
+        .where(or_(cases.c.work_after.is_(None), has_come(cases.c.work_after)))
         .order_by(cases.c.seq)
         .limit(limit)
     )
     if tx.conn.dialect.name == "postgresql":
         query = query.where(~exists().where(leases.c.case_id == cases.c.id, leases.c.until > millis(tx)))
-    return [(row.id, row.attempts) for row in tx.conn.execute(query)]
+    return [(row.id, row.attempts) for row in tx.conn.execute(query, moment(tx, FARTHEST))]
 
 
 def wanting(tx: Tx, case_id: str) -> Any | None:

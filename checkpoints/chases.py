@@ -1,17 +1,20 @@
 """The due rows of chasing: for every wait when it is to be looked at next, and which steps were taken on it."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, delete, insert, select, update
 
 from checkpoints.database import Tx
+from checkpoints.prepared import Prepared
 from checkpoints.schema import chases, reviews
+
+_PLAN: Final = Prepared(insert(chases), "review_id", "stage", "at", "done")
 
 
 def plan(tx: Tx, review_id: str, stage: str, at: str) -> None:
     """Look at this wait at ``at``."""
-    tx.conn.execute(insert(chases), {"review_id": review_id, "stage": stage, "at": at, "done": ""})
+    _PLAN.run(tx, review_id=review_id, stage=stage, at=at, done="")
 
 
 def due(tx: Tx, stages: Sequence[str], limit: int) -> list[str]:

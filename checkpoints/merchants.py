@@ -1,15 +1,21 @@
 """What merchants begin on our own page, and their links: a link leads to a draft until it is sent, then to its case."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from checkpoints.access import MAX_TOKEN, hashed
 from checkpoints.database import Tx, stamp
+from checkpoints.prepared import Prepared
 from checkpoints.schema import merchant_drafts as drafts
 from checkpoints.schema import merchant_files as files
 from checkpoints.schema import merchant_links as links
+
+_LINK: Final = Prepared(select(links.c.mailed).where(links.c.token_hash == bindparam("of_hash")))
+_ADD_LINK: Final = Prepared(
+    insert(links), *("token_hash", "email_key", "draft_id", "case_id", "mailed", "created_at", "expires_at")
+)
 
 
 def create_link(
@@ -32,8 +38,8 @@ def create_link(
         "created_at": tx.now,
         "expires_at": _after(tx, lives),
     }
-    if tx.conn.execute(select(links.c.mailed).where(links.c.token_hash == row["token_hash"])).first() is None:
-        tx.conn.execute(insert(links), row)
+    if _LINK.first(tx, of_hash=row["token_hash"]) is None:
+        _ADD_LINK.run(tx, **row)
 
 
 def link(tx: Tx, token: str) -> Row[Any] | None:

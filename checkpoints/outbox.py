@@ -3,14 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from checkpoints import audit as trail
 from checkpoints.database import Tx, stamp
 from checkpoints.documents import digest
 from checkpoints.prepared import Prepared
 from checkpoints.schema import letters
-from checkpoints.timing import come
+from checkpoints.timing import has_come, moment
 
 LEASE: Final = timedelta(minutes=2)
 """How long a letter taken for sending is left alone before somebody else may take it."""
@@ -19,7 +19,7 @@ LEASE: Final = timedelta(minutes=2)
 FARTHEST: Final = timedelta(minutes=10)
 """No letter waits longer for its next try."""
 
-LetterRow = Row[Any]
+LetterRow = Any
 _THIS: Final = letters.c.message_id == bindparam("of_message")
 _KNOWN: Final = Prepared(select(letters.c.kind).where(_THIS))
 _QUEUE: Final = Prepared(
@@ -36,6 +36,13 @@ _QUEUE: Final = Prepared(
         "created_at",
         "next_at",
     ),
+)
+_DUE: Final = Prepared(
+    select(letters)
+    .where(letters.c.status == "queued", has_come(letters.c.next_at))
+    .order_by(letters.c.next_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
 )
 _TAKEN: Final = Prepared(update(letters).where(_THIS), "attempts", "next_at", "taken_by")
 _ATTEMPTS: Final = Prepared(select(letters.c.attempts).where(_THIS, letters.c.status == "queued"))
@@ -84,11 +91,9 @@ def _tell(tx: Tx, case_id: str | None, kind: str, data: dict[str, Any]) -> None:
         trail.append(tx, case_id, "onboarding", kind, data)
 
 
-def take(tx: Tx, owner: str | None = None, limit: int = 50) -> list[Row[Any]]:
+def take(tx: Tx, owner: str | None = None, limit: int = 50) -> list[Any]:
     """Letters to send now, taken for a while: a crash between sending and marking leaves them to be taken again."""
-    now = come(tx, letters.c.next_at, FARTHEST)
-    due = select(letters).where(letters.c.status == "queued", now).order_by(letters.c.next_at)
-    rows = list(tx.conn.execute(due.limit(limit).with_for_update(skip_locked=True)))
+    rows = _DUE.all(tx, most=limit, **moment(tx, FARTHEST))
     later = stamp(datetime.fromisoformat(tx.now) + LEASE)
     for row in rows:
         _TAKEN.run(tx, of_message=row.message_id, attempts=row.attempts + 1, next_at=later, taken_by=owner)
@@ -102,24 +107,24 @@ def take_up(tx: Tx) -> None:
     )
 
 
-def still_taken(tx: Tx, row: Row[Any]) -> bool:
+def still_taken(tx: Tx, row: Any) -> bool:
     """Whether nobody took the letter since we did: who hung for long leaves it to whoever has it now."""
     standing = _ATTEMPTS.first(tx, of_message=row.message_id)
     return standing is not None and bool(standing.attempts == row.attempts + 1)
 
 
-def body_of(tx: Tx, row: Row[Any]) -> dict[str, Any]:
+def body_of(tx: Tx, row: Any) -> dict[str, Any]:
     body: dict[str, Any] = tx.codec.load(row.body, f"letter:{row.message_id}")
     return body
 
 
-def sent(tx: Tx, row: Row[Any], how: str) -> None:
+def sent(tx: Tx, row: Any, how: str) -> None:
     """``how`` is ``sent`` (a server took it) or ``kept`` (written as a file, no server configured)."""
     if _SENT.run(tx, of_message=row.message_id, status=how, sent_at=tx.now):
         _tell(tx, row.case_id, f"letter.{how}", {"kind": row.kind, "message_id": row.message_id})
 
 
-def failed(tx: Tx, row: Row[Any], problem: str, again_at: datetime | None) -> None:
+def failed(tx: Tx, row: Any, problem: str, again_at: datetime | None) -> None:
     """Try again at ``again_at``; None: the recipient was refused for good."""
     values = {"problem": problem[:300], "status": "queued" if again_at else "refused", "taken_by": None}
     if again_at:
@@ -136,5 +141,5 @@ def oldest_queued(tx: Tx) -> str | None:
     return tx.conn.execute(query).scalar_one_or_none()
 
 
-def of_case(tx: Tx, case_id: str) -> list[Row[Any]]:
+def of_case(tx: Tx, case_id: str) -> list[Any]:
     return list(tx.conn.execute(select(letters).where(letters.c.case_id == case_id).order_by(letters.c.created_at)))

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, bindparam, or_
 
 from checkpoints.database import Tx, stamp
 
@@ -13,6 +13,11 @@ def millis(tx: Tx) -> int:
     return round(datetime.fromisoformat(tx.now).timestamp() * 1000)
 
 
-def come(tx: Tx, at: ColumnElement[Any], farthest: timedelta) -> ColumnElement[bool]:
+def moment(tx: Tx, farthest: timedelta) -> dict[str, str]:
+    """What :func:`has_come` compares with."""
+    return {"now": tx.now, "too_far": stamp(datetime.fromisoformat(tx.now) + farthest)}
+
+
+def has_come(at: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether the time ``at`` has come, or is farther off than any we set: then the clock was set back since."""
-    return or_(at <= tx.now, at > stamp(datetime.fromisoformat(tx.now) + farthest))
+    return or_(at <= bindparam("now"), at > bindparam("too_far"))
