@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from checkpoints import audit as trail
-from checkpoints import cases, outbox, retention, seals
+from checkpoints import cases, outbox, rescreens, retention, seals
 from checkpoints.database import Database
 from checkpoints.saver import open_saver
 from graph.administration import ledger
@@ -92,6 +92,7 @@ async def _stored(db: Database) -> list[dict[str, Any]]:
     due = await db.read(cases.due)
     versions = await db.read(cases.open_graph_versions)
     oldest = await db.read(outbox.oldest_queued)
+    marked = await db.read(rescreens.marked)
     unknown = {version: count for version, count in versions.items() if version not in KNOWN_VERSIONS}
     later = {version: count for version, count in unknown.items() if newer(version)}
     told = "; ".join(f"{row.id}: {row.problem}" for row in aside)
@@ -100,6 +101,11 @@ async def _stored(db: Database) -> list[dict[str, Any]]:
         _line("quarantine", not aside, f"{told} (look, then `onboard release CASE`)" if aside else "empty"),
         _line("work due", True, f"{len(due)} case(s) to be advanced"),
         _line("graph versions", not unknown, _versions(unknown, later)),
+        _line(
+            "rescreening",
+            not marked,
+            f"{marked} active merchant(s) came up on a newer list; their cases say so" if marked else "nobody came up",
+        ),
         _line("outbox", True, f"oldest letter waits since {oldest}" if oldest else "empty"),
     ]
 

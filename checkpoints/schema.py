@@ -413,3 +413,14 @@ audit_seals = Table(
     Column("mac", String, nullable=False),
 )
 """The trail of all cases, sealed now and then: the newest event of every case that moved since the seal before."""
+
+rescreens = Table(
+    "rescreens",
+    metadata,
+    Column("case_id", String, ForeignKey("cases.id"), primary_key=True),
+    Column("list_version", String, nullable=False),
+    Column("hits", Integer, nullable=False),
+    Column("told", LargeBinary, nullable=False),
+    Column("at", String, nullable=False),
+)
+"""Active merchants screened again: with which list last, how many hits came up since the decision, which were told."""

@@ -18,6 +18,7 @@ from checkpoints.schema import (
     merchant_drafts,
     merchant_files,
     recordings,
+    rescreens,
     reviews,
     submissions,
 )
@@ -48,6 +49,7 @@ SEALED: Final[tuple[Sealed, ...]] = (
     Sealed(recordings, "body", lambda row: f"recording:{row['case_id']}:{row['number']}"),
     Sealed(drafts, "body", lambda row: f"draft:{row['name']}:{row['case_id']}"),
     Sealed(clearances, "body", lambda row: f"clearance:{row['subject_key']}:{row['entry_id']}:{row['number']}"),
+    Sealed(rescreens, "told", lambda row: f"rescreen:{row['case_id']}"),
     Sealed(audit, "data", lambda row: f"audit:{row['case_id']}:{row['case_seq']}"),
     Sealed(merchant_drafts, "body", lambda row: f"merchant_draft:{row['id']}", ""),
     Sealed(merchant_files, "body", lambda row: f"merchant_file:{row['draft_id']}:{row['number']}", ""),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from checkpoints import cases, effects, reviews
+from checkpoints import cases, effects, rescreens, reviews
 from checkpoints.database import Tx
 from onboarding.application import Application
 from onboarding.assessment import ModelUse
@@ -34,11 +34,17 @@ def view(tx: Tx, row: Any) -> CaseView:
         review=review_view(tx, row),
         decisions=[decision_view(tx, made) for made in reviews.decisions_of(tx, row.id) if made.channel != "clock"],
         activations=_activations(tx, row),
-        problem=row.problem,
+        problem=row.problem or _came_up(tx, row),
         copied_from=row.copied_from,
         erased_at=row.erased_at,
         links=links(row.id),
     )
+
+
+def _came_up(tx: Tx, row: Any) -> str | None:
+    """What an active merchant's case is marked with after the list changed."""
+    hits = rescreens.hits(tx, row.id) if row.status == rescreens.ACTIVE else 0
+    return f"{hits} new screening hit(s) since the decision: a person has to look." if hits else None
 
 
 def listed(tx: Tx, row: Any) -> CaseView:

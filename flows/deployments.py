@@ -34,6 +34,8 @@ DEPLOYMENTS: Final = (
     Deployment(onboarding, "onboarding"),
     Deployment(housekeeping.sweep, "housekeeping", timedelta(seconds=20)),
     Deployment(housekeeping.expire, "housekeeping", timedelta(seconds=60)),
+    Deployment(housekeeping.chase, "housekeeping", timedelta(minutes=5)),
+    Deployment(housekeeping.rescreen, "housekeeping", timedelta(minutes=10)),
     Deployment(housekeeping.relay, "housekeeping", timedelta(seconds=60)),
     Deployment(housekeeping.seal, "housekeeping", timedelta(seconds=60)),
     Deployment(housekeeping.prune, "housekeeping", timedelta(hours=1)),

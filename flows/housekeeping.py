@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 
 from flows.product import at_home
+from graph import clock, rescreening
 from graph.triggers import Triggers
 
 
@@ -23,8 +24,26 @@ async def sweep() -> dict[str, Any]:
 async def expire() -> dict[str, Any]:
     """End the waits whose time has come: the merchant did not answer, a service is to be asked again."""
     async with at_home() as home:
-        await home.product.housekeeping.tick()
-        return {}
+        return {"ended": await clock.expire(home.product.context)}
+
+
+@flow(name="chase", persist_result=False)
+async def chase() -> dict[str, Any]:
+    """Remind merchants and reviewers of what waits for them."""
+    async with at_home() as home:
+        merchants = await clock.chase_merchants(home.product.context)
+        return {"merchants": merchants, "reviewers": await clock.chase_reviewers(home.product.context)}
+
+
+@flow(name="rescreen", persist_result=False)
+async def rescreen() -> dict[str, Any]:
+    """Screen active merchants again with the list as it is now, each once a list version."""
+    found, more = 0, True
+    async with at_home() as home:
+        while more:
+            some, more = await rescreening.rescreen(home.product.context)
+            found += some
+    return {"came up": found}
 
 
 @flow(name="relay", persist_result=False)

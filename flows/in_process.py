@@ -32,6 +32,8 @@ FLOWS: Final[dict[str, Flow[Any, Any]]] = {
         onboarding,
         housekeeping.sweep,
         housekeeping.expire,
+        housekeeping.chase,
+        housekeeping.rescreen,
         housekeeping.relay,
         housekeeping.seal,
         housekeeping.prune,

@@ -18,6 +18,7 @@ from onboarding.letters.changes import changes
 from onboarding.letters.closed_unanswered import closed_unanswered
 from onboarding.letters.information_request import information_request
 from onboarding.letters.letter import Letter
+from onboarding.letters.new_screening_hit import new_screening_hit
 from onboarding.letters.rejection import rejection
 from onboarding.letters.welcome import welcome as welcome_letter
 
@@ -160,6 +161,13 @@ def report_closing(tx: Tx, ctx: Context, case_id: str, review_id: str) -> None:
     link = merchant_links.to_case(tx, ctx, case_id, "closed_unanswered")
     letter = closed_unanswered(case_id=case_id, legal_name=record.application.legal_name, asked=paths, link=link)
     _queue(tx, case_id, "closed_unanswered", 1, record.application.contact.email, letter)
+
+
+def report_new_hits(tx: Tx, ctx: Context, case_id: str, list_version: str, hits: int, round_: int) -> None:
+    """Tell the reviewers that an active merchant came up on a newer list."""
+    letter = new_screening_hit(case_id=case_id, hits=hits, list_version=list_version, console_url=console(ctx, case_id))
+    for address in ctx.settings.reviewer_addresses:
+        _queue(tx, case_id, "new_screening_hit", round_, address, letter)
 
 
 def report_quarantine(tx: Tx, ctx: Context, case_id: str, problem: str, attempts: int) -> None:

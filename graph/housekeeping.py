@@ -4,11 +4,12 @@ Each is idempotent, does a bounded piece of work and raises StorageUnavailable o
 """
 
 from collections.abc import Callable
+from time import monotonic
 from typing import Final
 
 from checkpoints import outbox
 from checkpoints.saver import LedgerSaver
-from graph import clock, upkeep
+from graph import clock, rescreening, upkeep
 from graph.builder import Graph
 from graph.context import Context
 from graph.dispatch import Dispatcher
@@ -16,6 +17,8 @@ from graph.relay import Deliver, relay
 
 SUSPECT: Final = 2
 """Begun this often without ending a step: from then on it runs alone, so that a crash is nobody else's fault."""
+RESCREEN_SECONDS: Final = 600.0
+"""How often those who became active meanwhile are looked for, while the list stays the same."""
 
 
 class Housekeeping:
@@ -26,6 +29,8 @@ class Housekeeping:
         self._graph = graph
         self._dispatcher = dispatcher
         self._deliver = deliver
+        self._screened = 0
+        self._again = 0.0
 
     async def tick(self) -> None:
         """End the waits whose time has come."""
@@ -53,6 +58,16 @@ class Housekeeping:
     async def seal(self) -> bool:
         """Seal the audit trail, if it is time; returns whether it was sealed."""
         return await upkeep.seal(self.context)
+
+    async def rescreen(self) -> int:
+        """Screen some active merchants again if the list changed or some time has passed; returns how many came up."""
+        path = self.context.settings.watchlist
+        if path is None or (self._screened == (changed := path.stat().st_mtime_ns) and monotonic() < self._again):
+            return 0
+        found, more = await rescreening.rescreen(self.context)
+        if not more:
+            self._screened, self._again = changed, monotonic() + RESCREEN_SECONDS
+        return found
 
     async def prune(self) -> int:
         """Let cases closed long ago shed their checkpoints; returns how many did."""

@@ -54,6 +54,7 @@ class Timer:
                 await self._look()
                 await self._house.seal()
                 await self._house.prune()
+                await self._house.rescreen()
             except Exception:  # noqa: BLE001 - the next sweep finds the same work
                 _log.exception("sweep failed")
 
