@@ -71,10 +71,13 @@ def test_the_plans_cover_every_end():
 
 
 @pytest.mark.slow
-def test_a_worker_a_replica_and_postgresql_die_and_every_promise_is_kept(tmp_path):
-    command = [sys.executable, "-m", "examples.cluster", "--cases", "10", "--folder", str(tmp_path / "cluster")]
+@pytest.mark.parametrize("engine", ["prefect", "procrastinate"])
+@pytest.mark.timeout(700)
+def test_a_worker_a_replica_and_postgresql_die_and_every_promise_is_kept(tmp_path, engine):
+    command = [sys.executable, "-m", "examples.cluster", "--cases", "10", "--engine", engine]
+    command += ["--folder", str(tmp_path / "cluster")]
     root = Path(__file__).parents[1]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=350)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=650)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     for happened in ("kill -9 of worker-1", "kill -9 of replica-1", "restart of PostgreSQL"):
         assert happened in done.stdout

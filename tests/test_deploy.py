@@ -15,6 +15,7 @@ import typer
 import yaml
 
 from api.cli import app
+from graph.metrics import Metrics
 from onboarding.settings import PREFIX, UNPREFIXED, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -254,3 +255,22 @@ def test_the_images_steps_make_a_product_that_starts(tmp_path):
 def run(target: Path, cwd: Path, env: dict[str, str], *command: str) -> Any:
     where = str(target / "bin" / command[0])
     return subprocess.run([where, *command[1:]], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+
+
+# the operator's page
+
+
+def test_every_metric_setting_and_command_of_the_operators_page_exists():
+    text = (ROOT / "docs" / "operations.md").read_text()
+    known = {sample.name for family in Metrics().registry.collect() for sample in family.samples}
+    known |= {family.name for family in Metrics().registry.collect()}
+    known |= {f"{name}_total" for name in known} | {f"{name}_count" for name in known}
+    metrics = set(re.findall(r"\bonboard_[a-z_]+\b", text))
+    assert len(metrics) >= 7
+    assert metrics <= known
+    assert set(re.findall(r"`(ONBOARD_[A-Z_]+|OTEL_[A-Z_]+)", text)) <= OURS
+    group = typer.main.get_command(app)
+    for name in re.findall(r"`onboard ([a-z]+)", text):
+        assert name in group.commands
+    for module in re.findall(r"python -m ([a-z.]+)", text):
+        assert importlib.util.find_spec(module) is not None

