@@ -1,13 +1,11 @@
-"""Moments, days and amounts as the reader writes them; what is stored is UTC and plain decimals."""
+"""Moments as the reader writes them; what is stored is UTC."""
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
-from babel.numbers import format_currency
 from fastapi import Request
 
 DEFAULT: Final = "en_GB"
@@ -47,16 +45,3 @@ def moment(text: str, locale: Locale) -> str:
     """``2026-11-23T14:05:00.000Z`` as ``23. November 2026, 14:05 UTC``."""
     at = datetime.fromisoformat(text).astimezone(UTC)
     return f"{format_date(at, 'long', locale)}, {format_time(at, 'short', tzinfo=UTC, locale=locale)} UTC"
-
-
-def day(text: str, locale: Locale) -> str:
-    """The day alone, in UTC."""
-    return str(format_date(datetime.fromisoformat(text).astimezone(UTC), "long", locale))
-
-
-def money(amount: str, currency: str, locale: Locale) -> str:
-    """A decimal string in its currency; what is no number as it is."""
-    try:
-        return str(format_currency(Decimal(amount), currency, locale=locale))
-    except (InvalidOperation, ValueError, TypeError):
-        return f"{amount} {currency}".strip()

@@ -1,7 +1,9 @@
 """Applying on our own page: it asks what this country and legal form require, loses nothing typed, and sends once."""
 
+import asyncio
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import date, timedelta
 from typing import Any, get_args
 
@@ -309,6 +311,40 @@ def test_a_draft_is_forgotten_in_time_with_its_files_and_links(open_product_hous
             time.sleep(0.05)
         for table in ("merchant_drafts", "merchant_files", "merchant_links"):
             assert house.rows(f"SELECT count(*) FROM {table}")[0][0] == 0
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+async def test_two_processes_that_save_and_send_at_once_make_one_case(request, tmp_path, own, dialect):
+    from graph import applying
+    from graph.wiring import open_product
+    from onboarding.settings import Settings
+
+    more = {"database_url": request.getfixturevalue("postgres_url")} if dialect == "postgresql" else {}
+    settings = [Settings(data_dir=tmp_path / name, secret_key="one for both", **more) for name in ("one", "two")]
+    async with AsyncExitStack() as stack:
+        opened = [open_product(each, self_url="http://127.0.0.1:9") for each in settings[: 1 + bool(more)]]
+        products = [await stack.enter_async_context(product) for product in opened]
+        ctx = products[0].context
+        token = await applying.begin(ctx, "GB", "private_company", "owner@shop.example", mail=True)
+        values = typed(own) | {"persons[0].roles": "owner,director"}
+        files, problem = applying.uploaded([("extract.pdf", PDF), ("bad.exe", b"MZ\x00")])
+        assert problem == "The file 'bad.exe' is no PDF, PNG or JPEG file and no plain text."
+        await applying.save(ctx, token, values, files=files)
+        assert await applying.problems(ctx, token) == {}
+        saves = [applying.save(each.context, token, values | {"legal_name": f"{n} Ltd"}) for n, each in
+                 enumerate(products * 3)]  # fmt: skip
+        sends = [applying.send(each.service, token) for each in products * 4]
+        done = await asyncio.gather(*saves, *sends)
+        ids = {case_id for case_id in done if isinstance(case_id, str)}
+        assert len(ids) == 1
+        listed, _ = await products[0].service.listed(filters={}, q=None, before=None)
+        assert [case.id for case in listed] == list(ids)
+        assert await applying.look(ctx, token) == applying.Sent(*ids)
+        await applying.resume(ctx, "Owner@Shop.example")
+        tables = ("merchant_drafts", "merchant_files", "merchant_links")
+        counts = [f"SELECT count(*) FROM {name}" for name in tables]
+        left = await ctx.db.write(lambda tx: [tx.conn.exec_driver_sql(query).scalar() for query in counts])
+        assert left == [0, 0, 3], "the page's link, the letter's, and that of the letter asked for again"
 
 
 # the questions
