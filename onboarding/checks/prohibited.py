@@ -8,7 +8,7 @@ bakery, a bath bomb), does not count.
 import re
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice, product, takewhile
+from itertools import islice, product
 from typing import Any, Final, NamedTuple
 
 from onboarding.checks.facts import Facts, Hit, Rule, clip
@@ -106,27 +106,26 @@ def _phrase(category: Category, folded: str) -> tuple[int, int] | None:
 
 
 def _combination(category: Category, folded: str) -> tuple[int, int] | None:
+    @cache
+    def spans(concept: str) -> list[tuple[int, int]]:
+        return [match.span() for match in islice(category.concepts[concept].finditer(folded), _MOST)]
+
     for rule in category.rules:
-        own = [
-            match.span()
-            for concept in rule
-            if concept in category.own_denial
-            for match in islice(category.concepts[concept].finditer(folded), _MOST)
-        ]
-        # most rules have a concept that is nowhere: the first such one settles it
-        places = list(takewhile(len, (_places(category, concept, folded, own) for concept in rule)))
-        if len(places) < len(rule):
+        if not all(map(spans, rule)):  # stops at the first concept that is not there
             continue
-        for spans in product(*(found[:12] for found in places)):
-            start, end = min(span[0] for span in spans), max(span[1] for span in spans)
-            if end - start <= TOGETHER and _apart(spans):
+        own = [span for concept in rule if concept in category.own_denial for span in spans(concept)]
+        places = [_standing(category, concept, folded, spans(concept), own) for concept in rule]
+        for found in product(*(place[:12] for place in places)):
+            start, end = min(span[0] for span in found), max(span[1] for span in found)
+            if end - start <= TOGETHER and _apart(found):
                 return start, end
     return None
 
 
-def _places(category: Category, concept: str, folded: str, own: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _standing(
+    category: Category, concept: str, folded: str, spans: list[tuple[int, int]], own: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
     """Where a concept stands. ``own`` are spans of its rule whose "no" belongs to them and denies nothing else."""
-    spans = [match.span() for match in islice(category.concepts[concept].finditer(folded), _MOST)]
     denied = concept not in category.own_denial
     return [span for span in spans if _stands(category, _blanked(folded, span, own), span, denied=denied)]
 
