@@ -286,10 +286,11 @@ def test_a_short_wait_is_reminded_of_half_way_not_at_once() -> None:
 
 
 async def test_the_same_holds_on_postgresql_with_two_processes_at_once(tmp_path: Path, postgres_url: str) -> None:
-    async with opened(tmp_path / "one", database_url=postgres_url, reminder_hours=0.0001, review_hours=0.0002) as one:
+    same = {"database_url": postgres_url, "secret_key": "one for both"}
+    async with opened(tmp_path / "one", reminder_hours=0.0001, review_hours=0.0002, **same) as one:
         ids = [await one.case(f"pg {number}") for number in range(3)]
         await asyncio.sleep(0.8)  # the ledger's own time judges there
-        async with opened(tmp_path / "two", database_url=postgres_url) as two:
+        async with opened(tmp_path / "two", **same) as two:
             verbs = [clock.chase_reviewers(house.product.context) for house in (one, two) for _ in range(4)]
             await asyncio.gather(*verbs)
         for case_id in ids:
