@@ -86,7 +86,10 @@ def count_of(tx: Tx, assignee: str) -> int:
 
 
 def headline(tx: Tx, row: Any) -> dict[str, Any]:
-    """The few facts of a case that a list shows, straight from its record: ``{legal_name, volume, problem}``."""
+    """The few facts of a case that a list shows, straight from its record: ``{legal_name, volume, problem}``.
+
+    ``volume`` is ``{amount, currency}`` or None.
+    """
     told: dict[str, Any] = {"legal_name": None, "volume": None, "problem": row.problem}
     if row.document:
         try:
@@ -94,8 +97,7 @@ def headline(tx: Tx, row: Any) -> dict[str, Any]:
         except TamperedRecord as error:
             return told | {"problem": f"{error.code}: {error.detail}"}
         volume = application.get("expected_annual_volume") or {}
-        amount = " ".join(str(volume[name]) for name in ("amount", "currency") if volume.get(name))
-        told |= {"legal_name": application.get("legal_name"), "volume": amount or None}
+        told |= {"legal_name": application.get("legal_name"), "volume": volume if volume.get("amount") else None}
     return told
 
 

@@ -83,6 +83,25 @@ def test_whatever_a_merchant_writes_is_text(house, people):
         assert "{{7*7}}" in page
 
 
+def test_hostile_words_in_every_field_at_once_are_text_and_ten_thousand_characters_are_cut(house, people):
+    def spoilt(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: spoilt(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [spoilt(item) for item in value]
+        return f"{value} {HOSTILE}" if isinstance(value, str) else value
+
+    body = spoilt(house.application())
+    body["country"], body["business_description"] = "GB", "w" * 10_000
+    body["ownership"] = [{"owner": HOSTILE, "owner_type": "person", "owns": HOSTILE, "pct": 10}]
+    answer = house.backend.post("/v1/cases", json=body, headers={"Idempotency-Key": "hostile"})
+    case = house.rest(answer.json()["id"])
+    page = people("ann").get(at(case)).text
+    for mark in ("<script", "<img", "\u202e", "49$"):
+        assert mark not in page
+    assert "(10000 characters)" in page or "w" * 2_001 not in page.split('<div class="raw"')[0]
+
+
 def test_characters_that_cannot_be_seen_are_named(house, people):
     case = house.case(
         business_description="Bread\u202edaerb and\u200b cakes over the counter of our neighbourhood shop."

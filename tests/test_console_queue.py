@@ -9,7 +9,7 @@ from harness.browser import Browser
 
 from api.console.source import Passage, sources
 from api.console.throttle import Throttle
-from api.console.words import age, fitting, visible
+from api.console.words import age, fitting, locale_of, moment, money, visible
 from checkpoints import cases as ledger
 from onboarding.submission import Part
 
@@ -280,6 +280,27 @@ def test_every_way_out_of_the_queue_takes_the_case_off_it(house):
     house.backend.post(f"/v1/cases/{case['id']}/withdraw")
     house.rest(case["id"])
     assert queued() == (None, None, None)
+
+
+def test_times_and_amounts_are_written_as_the_reader_does_and_stay_utc():
+    at = "2026-11-23T14:05:00.000Z"
+    assert moment(at) == moment(at, locale_of("tlh, *;q=0.5, x;q=y")) == "23 Nov 2026, 14:05 UTC"
+    assert moment(at, locale_of("de-CH,en;q=0.5")) == "23. Nov. 2026, 14:05 UTC"
+    assert moment("2026-11-23T23:30:00-05:00", locale_of("en-US")) == "Nov 24, 2026, 04:30 UTC"
+    assert moment(at, locale_of("en;q=0.1,ja;q=0.9")).startswith("2026年11月23日")
+    assert moment("nonsense", locale_of("fr")) == "nonsense"
+    assert money("1234567.50", "EUR", locale_of("de")) == "EUR\u00a01.234.567,50"
+    assert money("1234567.50", "EUR", locale_of("en-GB")) == "EUR\u00a01,234,567.50"
+    assert money("5000", "JPY", locale_of("en-GB")) == "JPY\u00a05,000"
+    assert money("1e400", "EUR") == "1e400 EUR"
+    assert money("many", None) == "many"
+    assert money("12", "<b>") != ""
+
+
+def test_the_page_speaks_the_readers_numbers(house):
+    house.case(legal_name="Localised Loaf Ltd")
+    page = Browser(house).sign_in("ann").get("/console?q=localised", headers={"Accept-Language": "de"}).text
+    assert "GBP\u00a0420.000,00" in page
 
 
 @pytest.mark.parametrize("few", (1, 300))

@@ -12,12 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
 from api.auth import MAY, Served
-from api.console.words import age, fitting, moment, visible
+from api.console.words import ENGLISH, age, fitting, locale_of, moment, money, visible
 from api.limits import TooLarge
 from api.problems import status_of
 from graph import signing
@@ -41,8 +43,25 @@ HEADERS: Final = {
     "X-Robots-Tag": "noindex",
 }
 MOST_FIELDS: Final = 600
+
+
+@pass_context
+def _moment(context: Context, text: str | None) -> str:
+    return moment(text, context.get("locale", ENGLISH))
+
+
+@pass_context
+def _money(context: Context, amount: str | None, currency: str | None) -> str:
+    return money(amount, currency, context.get("locale", ENGLISH))
+
+
 templates = Jinja2Templates(directory=Path(__file__).parent.parent / "templates")
-templates.env.filters |= {"moment": moment, "visible": visible, "label": lambda path: capital(label(path))}
+templates.env.filters |= {
+    "moment": _moment,
+    "money": _money,
+    "visible": visible,
+    "label": lambda path: capital(label(path)),
+}
 templates.env.globals["fitting"] = fitting
 
 
@@ -91,6 +110,7 @@ class ConsoleRoute(APIRoute):
 def show(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
     """A page. ``desk`` is in the context when somebody is signed in."""
     now: datetime = request.app.state.product.context.clock()
+    context |= {"locale": locale_of(request.headers.get("accept-language"))}
     context |= {"elsewhere": request.app.state.provider is not None}
     context |= {"now": now, "age": lambda text: age(text, now)}
     return templates.TemplateResponse(request, f"console/{template}", context, status_code=status)

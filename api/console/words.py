@@ -1,21 +1,61 @@
 """How things are said on a page: moments, ages, and characters that cannot be seen."""
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_skeleton
+from babel.numbers import UnknownCurrencyError, format_currency, format_decimal
 
 from onboarding.letters.words import JOINERS, when
 
 SHOWN_AS_THEY_ARE: Final = "\n\t\r"
 LIMIT: Final = 2_000
+ENGLISH: Final = Locale("en")
+MOST_MONEY: Final = 10**18
 
 
-def moment(text: str | None) -> str:
-    """``2026-11-23T14:05:00.000Z`` as ``23 Nov 2026, 14:05 UTC``; what is no time as it is."""
+@lru_cache(maxsize=256)
+def locale_of(header: str | None) -> Locale:
+    """The reader's locale by what the browser says it reads (``Accept-Language``); English where that says nothing."""
+    wanted = []
+    for number, part in enumerate((header or "")[:300].split(",")[:10]):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            wanted.append((-float(quality or 1), number, Locale.parse(tag.strip(), sep="-")))
+        except (ValueError, TypeError, UnknownLocaleError):
+            continue
+    return min(wanted, key=lambda one: one[:2])[2] if wanted else ENGLISH
+
+
+def moment(text: str | None, locale: Locale = ENGLISH) -> str:
+    """``2026-11-23T14:05:00.000Z`` as the locale writes a time, in UTC and saying so; what is no time as it is.
+
+    Plain English, without a country, has the form of our letters: ``23 Nov 2026, 14:05 UTC``.
+    """
     try:
-        return when(datetime.fromisoformat(text)) if text else ""
+        at = datetime.fromisoformat(text).astimezone(UTC) if text else None
     except ValueError:
         return text or ""
+    if at is None or locale == ENGLISH:
+        return when(at) if at else ""
+    return f"{format_skeleton('yMMMd', at, locale=locale)}, {format_skeleton('Hm', at, locale=locale)} UTC"
+
+
+def money(amount: str | None, currency: str | None, locale: Locale = ENGLISH) -> str:
+    """An amount as the locale writes it; what is none as it is."""
+    try:
+        value = Decimal(amount or "")
+        if not value.is_finite() or abs(value) > MOST_MONEY:
+            raise ValueError("no amount anybody could read")
+        if not currency:
+            return str(format_decimal(value, locale=locale))
+        return str(format_currency(value, currency, format="¤¤\u00a0#,##0.00", locale=locale, currency_digits=True))
+    except (ArithmeticError, ValueError, UnknownCurrencyError):
+        return " ".join(part for part in (amount, currency) if part)
 
 
 def age(text: str, now: datetime) -> str:
