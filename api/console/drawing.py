@@ -114,6 +114,8 @@ def _arrow(places: Places, upper: str, lower: str, kind: str, back: bool, words:
     x1, x2, y1 = x1 + WIDTH // 2, x2 + WIDTH // 2, y1 + HEIGHT
     bend = max(DOWN // 2, (y2 - y1) // 3)
     path = f"M{x1} {y1}C{x1} {y1 + bend} {x2} {y2 - bend} {x2} {y2}"
+    if y2 - y1 > DOWN:  # a long way has its words near its upper end, clear of those of the rows between
+        return Arrow(path, kind, words, (4 * x1 + x2) // 5, y1 + (y2 - y1) // 4)
     return Arrow(path, kind, words, (x1 + x2) // 2, (y1 + y2) // 2)
 
 
