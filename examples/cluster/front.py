@@ -66,6 +66,15 @@ def running(replicas: Sequence[Address], port: int = 0) -> Iterator[tuple[str, F
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", front
     finally:
+        asyncio.run_coroutine_threadsafe(_close(server), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
-        server.close()
+        loop.close()
+
+
+async def _close(server: asyncio.Server) -> None:
+    server.close()
+    going = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in going:
+        task.cancel()
+    await asyncio.gather(*going, return_exceptions=True)
