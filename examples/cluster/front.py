@@ -27,9 +27,10 @@ class Front:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client's connection, to its end."""
         try:
-            found = await self._connect()
-            if found is not None:
-                await asyncio.gather(_pump(reader, found[1]), _pump(found[0], writer))
+            with suppress(asyncio.CancelledError):  # the show is over; asyncio's own callback would log it
+                found = await self._connect()
+                if found is not None:
+                    await asyncio.gather(_pump(reader, found[1]), _pump(found[0], writer))
         finally:
             writer.close()
 
