@@ -19,6 +19,7 @@ from onboarding.case import CaseView
 from onboarding.chasing import steps
 from onboarding.decision import Decision, RequestItem
 from onboarding.door import make_part
+from onboarding.errors import NotWaiting
 from onboarding.settings import Settings
 
 SHOP, ANN, ROOT = Actor("shop", "backend"), Actor("ann@desk.example", "reviewer"), Actor("root", "admin")
@@ -200,6 +201,14 @@ async def test_a_merchant_is_reminded_once_then_the_application_closes_and_says_
     assert case.status == "expired"
     assert await house.kinds(case_id) == {"information_request": 1, "information_reminder": 1, "closed_unanswered": 1}
     assert case.activations == []
+
+
+async def test_an_answer_to_another_request_than_the_one_that_waits_is_not_taken(house: Desk) -> None:
+    case_id = await house.asked("another request")
+    answer = make_part({"website": "https://shop.example.com"}, "json", kind="answers")
+    with pytest.raises(NotWaiting):
+        await house.product.service.inform(SHOP, case_id, [answer], request_id="an older one")
+    assert (await house.get(case_id)).application_version == 1
 
 
 async def test_an_answer_stops_the_clock_for_the_merchant(house: Desk) -> None:
