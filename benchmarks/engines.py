@@ -6,6 +6,7 @@ Each engine runs it with 1, 2 and 4 workers; beside them plain Prefect in proces
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -188,6 +189,7 @@ def run(*, quick: bool) -> Report:
 def main() -> None:
     """``python -m benchmarks.engines [--quick] [--json]``."""
     chosen = options("engines", __doc__ or "")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything it started is stopped
     show(run(quick=chosen.quick), as_json=chosen.json)
 
 

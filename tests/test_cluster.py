@@ -82,4 +82,5 @@ def test_a_worker_a_replica_and_postgresql_die_and_every_promise_is_kept(tmp_pat
     for happened in ("kill -9 of worker-1", "kill -9 of replica-1", "restart of PostgreSQL"):
         assert happened in done.stdout
     assert re.search(r"10 cases in [\d.]+ s", done.stdout)
+    assert not (tmp_path / "cluster" / "postgres" / "postmaster.pid").exists(), "nothing is left running"
     assert "Every case ended as it should; every effect happened once; the trail verifies." in done.stdout

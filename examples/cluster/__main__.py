@@ -8,6 +8,7 @@ broken trail.
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -32,6 +33,7 @@ say = Console(highlight=False, soft_wrap=True)
 def main() -> int:
     """0 when every promise was kept."""
     asked = _asked()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything it started is stopped
     folder = Path(tempfile.mkdtemp(prefix="onboard-cluster-")) if asked.folder is None else asked.folder
     started, failed = time.monotonic(), True
     try:

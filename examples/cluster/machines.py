@@ -128,6 +128,7 @@ class Cluster:
     def _postgres(self) -> PostgresServer:
         server = get_server(self.folder / "postgres", cleanup_mode="stop")
         self._stack.callback(server.cleanup)
+        self._stack.callback(self._stop_postgres, server)
         for name in ("onboard", "prefect"):
             if f" {name} " not in server.psql("SELECT datname FROM pg_database"):
                 server.psql(f"CREATE DATABASE {name}")
@@ -209,6 +210,12 @@ class Cluster:
         """Restart it the hard way (``immediate``): every connection breaks, the log is replayed."""
         server = self.postgres
         options = ("-w", "-D", str(server.pgdata), "-m", "immediate", "-l", str(server.log), "restart")
+        pgexec("pg_ctl", options, bin_path=server.bin_path, user=server.system_user)
+
+    @staticmethod
+    def _stop_postgres(server: PostgresServer) -> None:
+        """The wheel itself stops only the process that it started, and that one may have been restarted since."""
+        options = ("-w", "-D", str(server.pgdata), "-m", "fast", "stop")
         pgexec("pg_ctl", options, bin_path=server.bin_path, user=server.system_user)
 
     def onboard(self, *command: str) -> subprocess.CompletedProcess[str]:
