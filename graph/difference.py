@@ -15,7 +15,7 @@ from onboarding.letters.words import when
 ABSENT: Final = "(absent)"
 VERSIONS: Final = ("basis.policy", "basis.rules", "basis.watchlist")
 """Stamps that say by what a case was judged. They are told apart, beside what the judging found."""
-_OWN_ADDRESS: Final = re.compile(r"https?://[^/\s\"]+(?=/(?:review|console)/)")
+_OWN_ADDRESS: Final = re.compile(r"https?://[^/\s\"]+(?=/(?:review|console|merchant|apply)/)")
 
 
 @dataclass(frozen=True)
