@@ -29,6 +29,7 @@ from onboarding.letters.information_reminder import information_reminder
 from onboarding.letters.information_request import information_request
 from onboarding.letters.letter import Letter, Link, Points, Say, letter, web_address
 from onboarding.letters.message import compose, message_id, parse_address
+from onboarding.letters.new_screening_hit import new_screening_hit
 from onboarding.letters.reasons import AT_MOST, GENERAL, SENTENCE_OF, sentences
 from onboarding.letters.rejection import rejection
 from onboarding.letters.reminder import reminder
@@ -123,6 +124,7 @@ def write_all(legal_name="Blue Kite Bakery Ltd", text="The IBAN fails its check 
             console_url=HERE,
         ),
         "draft_link": draft_link(link=f"{HERE}/apply/t", expires_at=DUE),
+        "new_screening_hit": new_screening_hit(case_id="case-1", hits=2, list_version=text, console_url=HERE),
         "still_looking": still_looking(**about, since=DUE),
         "closed_unanswered": closed_unanswered(**about, asked=[text, "website"]),
         "sign_in": sign_in(reviewer=legal_name, link=f"{HERE}/sign-in/t", expires_at=DUE),
