@@ -2,13 +2,18 @@
 
 import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from sqlalchemy import create_engine
 
+from checkpoints.database import Tx, utc_now
+from checkpoints.documents import Codec
 from harness.processes import Child
-from harness.world import wait_for
+from harness.world import tables, wait_for
 
 
 class Fleet:
@@ -22,6 +27,8 @@ class Fleet:
         self.workers: list[Child] = []
         self._wanted = (replicas, workers)
         self._count = 0
+        self.deaths = 0
+        """Takeovers that a test has caused: each may repeat a request, under its key."""
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +80,27 @@ class Fleet:
             key = f"{row['case_id']}:{row['service']}"
             found[key] = found.get(key, 0) + 1
         return found
+
+    # what the invariants ask for, as of a World
+
+    @contextmanager
+    def ledger(self) -> Iterator[Tx]:
+        """The ledger, past every product."""
+        url = str(self.settings["database_url"]).replace("postgresql://", "postgresql+psycopg://", 1)
+        engine = create_engine(url)
+        try:
+            with engine.begin() as conn:
+                yield Tx(conn, Codec(), utc_now())
+        finally:
+            engine.dispose()
+
+    def services_log(self) -> dict[str, list[dict[str, Any]]]:
+        """``{calls, effects}`` as the services themselves remember them."""
+        return tables(self.folder / "sandbox.db", calls="call", effects="effect")
+
+    def mail_log(self) -> list[dict[str, Any]]:
+        """Letters are kept as files."""
+        return []
 
     def _start(self, what: str, argv: list[str], told: str, settings: dict[str, Any] | None = None) -> Child:
         given = self.settings | (settings or {})

@@ -11,6 +11,7 @@ from typing import Any
 
 from checkpoints import audit
 from checkpoints.documents import digest
+from harness.fleet import Fleet
 from harness.story import Story
 from harness.world import World
 from onboarding.case import CLOSED
@@ -37,7 +38,7 @@ class Books:
     all_deaths: int
 
 
-def read(world: World, told: Sequence[Story] = ()) -> Books:
+def read(world: World | Fleet, told: Sequence[Story] = ()) -> Books:
     """The books of ``world``; ``told`` says how many deaths each case lived through (others: all there were)."""
     with world.ledger() as tx:
 
@@ -73,7 +74,7 @@ def read(world: World, told: Sequence[Story] = ()) -> Books:
         )
 
 
-def check(world: World, told: Sequence[Story] = (), *, clock: bool = True) -> Books:
+def check(world: World | Fleet, told: Sequence[Story] = (), *, clock: bool = True) -> Books:
     """Raise AssertionError naming every breach. ``clock`` False where times cannot be compared (it jumped)."""
     books = read(world, told)
     found = breaches(books, told, clock=clock)

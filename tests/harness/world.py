@@ -277,11 +277,11 @@ class World:
 
     def services_log(self) -> dict[str, list[dict[str, Any]]]:
         """``{calls, effects}`` as the services themselves remember them."""
-        return _tables(self.folder / "services.db", calls="call", effects="effect")
+        return tables(self.folder / "services.db", calls="call", effects="effect")
 
     def mail_log(self) -> list[dict[str, Any]]:
         """Every letter that the mail server accepted."""
-        return _tables(self.folder / "mail.db", letters="letter")["letters"] if self._mail else []
+        return tables(self.folder / "mail.db", letters="letter")["letters"] if self._mail else []
 
     def at_rest(self, *, letters: bool = True) -> bool:
         """No work is due, no letter (unless ``letters`` is False) is on its way."""
@@ -310,7 +310,7 @@ def _token(name: str, role: str) -> Any:
     return lambda tx: access.create_token(tx, name, role)
 
 
-def _tables(path: Path, **tables: str) -> dict[str, list[dict[str, Any]]]:
+def tables(path: Path, **tables: str) -> dict[str, list[dict[str, Any]]]:
     db = sqlite3.connect(path, timeout=30)
     db.row_factory = sqlite3.Row
     try:
