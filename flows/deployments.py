@@ -3,6 +3,7 @@
 import inspect
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
@@ -12,6 +13,7 @@ from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
 
 from flows import housekeeping
+from flows.automations import automate
 from flows.environment import POOL
 from flows.in_process import InProcessWorker
 from flows.onboarding import onboarding
@@ -48,10 +50,12 @@ async def deploy(settings: Settings) -> list[str]:
     async with get_client() as client:
         await _pool(client)
         told.append(f"work pool {POOL} ({InProcessWorker.type}), queues {', '.join(QUEUES)}")
+        ids = {}
         for deployment in DEPLOYMENTS:
-            await _deployment(client, deployment)
+            ids[deployment.flow.name] = await _deployment(client, deployment)
             clock = f" every {deployment.every}" if deployment.every else ""
             told.append(f"deployment {deployment.flow.name}/{deployment.flow.name}{clock}")
+        told += [f"automation {name}" for name in await automate(client, ids["rescreen"])]
     return told
 
 
@@ -70,11 +74,11 @@ async def _pool(client: PrefectClient) -> None:
             continue
 
 
-async def _deployment(client: PrefectClient, deployment: Deployment) -> None:
+async def _deployment(client: PrefectClient, deployment: Deployment) -> UUID:
     flow = deployment.flow
     clock = IntervalSchedule(interval=deployment.every) if deployment.every else None
     schedules = [DeploymentScheduleCreate(schedule=clock, slug="clock", max_scheduled_runs=2)] if clock else []
-    await client.create_deployment(
+    return await client.create_deployment(
         flow_id=await client.create_flow(flow),
         name=flow.name,
         schedules=schedules,

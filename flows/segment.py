@@ -13,32 +13,42 @@ from checkpoints.database import Tx
 from flows.engine import this_run
 from flows.product import Home, at_home
 from flows.steps import watching
+from graph import correspondence
 from graph.housekeeping import SUSPECT
 from graph.step import WATCH
 from onboarding.errors import CaseNotFound, StorageUnavailable
+from onboarding.settings import Settings
 
 
 async def run_segment(case_id: str) -> State[Any]:
     """Advance the case inside the product of this process; returns the state that the flow run ends in."""
     run = this_run()
     async with at_home() as home:
-        before = await home.product.context.db.write(partial(_begun, case_id, run.id))
+        context = home.product.context
+        before = await context.db.write(partial(_begun, case_id, _named(run.id, context.settings)))
         if before is None:
             return Completed(name="NothingDue", message="Another run looked after it.")
         WATCH.set(watching(run.id, run.run_count))
         async with home.places.place(alone=before.attempts >= SUSPECT):
             await _advance(home, case_id)
-        return _ended(await home.product.context.db.read(lambda tx: cases.get(tx, case_id)))
+        row = await context.db.read(lambda tx: cases.get(tx, case_id))
+        return _ended(row, correspondence.console(context, case_id))
 
 
-def _begun(case_id: str, run_id: UUID, tx: Tx) -> Any | None:
+def _named(run_id: UUID, settings: Settings) -> dict[str, str]:
+    """The run as the case's trail names it, with its page where people can reach it."""
+    named = {"engine": "prefect", "run": str(run_id)}
+    return named | ({"page": f"{settings.prefect_ui_url}/runs/flow-run/{run_id}"} if settings.prefect_ui_url else {})
+
+
+def _begun(case_id: str, named: dict[str, str], tx: Tx) -> Any | None:
     """The case's row if work is due; the trail then says which flow run looks after it."""
     try:
         row = cases.wanting(tx, case_id)
     except CaseNotFound:
         return None  # a run that was meant for another ledger
     if row is not None:
-        audit.append(tx, case_id, "onboarding", "run.dispatched", {"engine": "prefect", "run": str(run_id)})
+        audit.append(tx, case_id, "onboarding", "run.dispatched", named)
     return row
 
 
@@ -51,13 +61,15 @@ async def _advance(home: Home, case_id: str) -> None:
         home.product.engine.timer.letters()
 
 
-def _ended(row: Any) -> State[Any]:
+def _ended(row: Any, page: str) -> State[Any]:
+    """The state to end in. Its message, which the run's page shows, leads to the case."""
     if row.status == "quarantined":
-        return Failed(name="SetAside", message="The case was set aside: an operator has to look at it.")
+        return Failed(name="SetAside", message=f"The case was set aside, an operator has to look at it: {page}")
     if row.work_asked <= row.work_done:
         words = row.status.replace("_", " ")
-        return Completed(name=words.title().replace(" ", ""), message=f"The case is {words}.")
+        return Completed(name=words.title().replace(" ", ""), message=f"The case is {words}: {page}")
     if row.work_after is not None:
         again = datetime.fromisoformat(row.work_after)
-        return AwaitingRetry(scheduled_time=again, message="A step failed; it is tried again.")
-    return AwaitingRetry(scheduled_time=datetime.now(UTC), message="Stopped between two steps; it goes on from there.")
+        return AwaitingRetry(scheduled_time=again, message=f"A step failed; it is tried again: {page}")
+    now = datetime.now(UTC)
+    return AwaitingRetry(scheduled_time=now, message=f"Stopped between two steps; it goes on from there: {page}")
