@@ -249,6 +249,7 @@ def _jp_city(text: str) -> dict[str, str]:
 
 def _korean(text: str) -> dict[str, str]:
     parts: dict[str, str] = {}
+    text = re.sub(r"우편번호\s?:?", " ", text).strip()
     code = re.search(r"[(\[]?(?<![\d-])(\d{5})(?![\d-])[)\]]?", text)
     if code and (code.start() == 0 or code.end() == len(text) or code[0][0] in "(["):
         parts["postal_code"] = code[1]

@@ -121,6 +121,8 @@ def city(raw: Scalar) -> str | None:
 def street(raw: Scalar, *, number: JsonValue = None, more: JsonValue = None) -> str | None:
     """Street, number, unit, building; parts stated apart are joined as an envelope has them."""
     line, house, unit = clean(raw), clean(number), clean(more)
+    if house and unit and len(unit) <= 2 and unit.isalpha() and house[-1].isdigit():
+        house, unit = f"{house}{unit}", None  # a number's own letter, stated apart
     if line and house:
         line = _with_number(line, house)
     parts = [part.strip(" ,;") for part in (line, unit) if part]

@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.composites import apart, by_shape, is_address, is_told, parts_of
 from onboarding.reading.labels import read_label, says_nothing, split_words
-from onboarding.reading.people import flag, mentions, role_kinds
+from onboarding.reading.people import flag, mentions, role_kinds, says_both
 from onboarding.reading.placing import PERSON_SCOPES, Place, is_person_key, is_unknown, only_people, place
 from onboarding.reading.text import clean, scalar_text
 
@@ -187,11 +187,13 @@ class Collector:
         if not people:
             self.emit("extra", value, where, label)
             return
+        told = any(field == "roles" for mention in people for field, _ in mention.details)
+        both = len(people) > 1 and not told and says_both(str(path[-1]))
         for position, mention in enumerate(people):
             spread = (*path, position) if len(people) > 1 else path
             number = self._number_of(spread, spot, field="name", value=mention.name)
             self._person(number, "name", mention.name, where, label, 1.0 if mention.details else 0.95)
-            for field, raw in mention.details:
+            for field, raw in (*mention.details, *([("roles", "director")] if both else [])):
                 self._person(number, field, raw, where, label)
 
     def _number_of(

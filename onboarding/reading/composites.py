@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from onboarding.reading.bank import find_iban, looks_like_iban
 from onboarding.reading.dates import is_date_like
+from onboarding.reading.labels import read_label
 from onboarding.reading.legal_forms import is_entity
 from onboarding.reading.placing import place
 
@@ -14,6 +15,13 @@ _EMAIL: Final = re.compile(r"[^\s@<>,;:()\[\]、。；：（）／]{1,64}@[^\s@<
 _URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>,;]{3,200}", re.IGNORECASE)
 _PHONE: Final = re.compile(r"\+?[\d(][\d ().\-/]{5,24}\d")
 _SHORT: Final = 400
+_SLASH: Final = re.compile(r"\s*/\s*|\s\|\s")
+_APART: Final = re.compile(r"\s+[/|]\s+")
+_LISTED: Final = re.compile(r",\s+|;\s*")
+_WORDED: Final = frozenset(
+    {"legal_name", "trading_name", "business_description", "address", "address.line1", "address.city"}
+)
+_AND: Final = re.compile(r"\s+(?:and|und|et|en|e|y|i|och|&)\s+|と|及び|및")
 
 
 def by_shape(text: str) -> str | None:
@@ -29,12 +37,22 @@ def by_shape(text: str) -> str | None:
 
 def apart(trail: tuple[str, ...], value: JsonValue) -> list[tuple[str, str]]:
     """``"Bank code / branch / account": "7171 / 001 / 0012345678"``: as many values as labels, each with its own."""
-    if not trail or "/" not in trail[-1] or not isinstance(value, str) or len(value) > _SHORT:
+    if not trail or not isinstance(value, str) or len(value) > _SHORT:
         return []
-    labels, values = (re.split(r"\s*/\s*|\s\|\s", text.strip(" ?")) for text in (trail[-1], value))
-    paths = {place((*trail[:-1], label)).path for label in labels}
-    told = None not in paths and len(paths) == len(labels) and not any(str(p).startswith("persons") for p in paths)
-    return list(zip(labels, values, strict=True)) if told and len(labels) == len(values) > 1 else []
+    label = read_label(trail[-1])
+    joint = _SLASH if "/" in trail[-1] else _AND
+    labels = joint.split(trail[-1].strip(" ?"))
+    if len(labels) < 2 or (joint is _AND and label.unknown == 0 and len(label.segments) < 2):
+        return []  # one thing whose name has an "and" in it
+    if place((*trail[:-1], labels[0])).path == "legal_name" and read_label(labels[-1]).segments == (("~number",),):
+        labels[-1] = "company number"
+    paths = {place((*trail[:-1], each)).path for each in labels}
+    if None in paths or len(paths) != len(labels) or any(str(path).startswith("persons") for path in paths):
+        return []
+    worded = bool(paths & _WORDED) and joint is _AND  # "Bread and Roses Ltd": an "and" of the value's own
+    joints = [_APART if "//" in value else joint, _LISTED][worded:]
+    values = next((told for each in joints if len(told := each.split(value.strip())) == len(labels)), [])
+    return list(zip(labels, values, strict=True)) if values and all(values) else []
 
 
 def is_told(value: JsonValue) -> bool:

@@ -24,6 +24,11 @@ _STOP: Final = re.compile(r"[,;](?=\s+\D)|\s[-|](?=\s)|\s\((?=\D)|(?<=[\w)])\.(?
 _CLAUSE: Final = re.compile(r"[,;](?=\s+[^\W\d_])|\s[-–](?=\s(?![€£$¥₩]|[A-Z]{3} ?\d|\d))|\.(?=\s*$)")
 _ABBREVIATED: Final = re.compile(r"(?:^|[\s.])(?:Ltd|Inc|Corp|Ltda|Lda|Co|Cía|Pty|Pte)$", re.I)
 _CODE: Final = re.compile(r"\d{4}|\d{2}-\d{3}|\d{3} \d{2}|[A-Z]\d[A-Z\d]? ?\d[A-Z]{2}")
+_SOMEBODY: Final = re.compile(r"\.?:?\s+[^\W\d_a-z][^\W\d_]+\s+[^\W\d_]")
+_PARTNERS: Final = re.compile(
+    r"(?<=c\.|s\.|nc|as) di (?:[A-Z\u00c0-\u00de][\w'.]+|&|e)(?: (?:[A-Z\u00c0-\u00de][\w'.]*|&|e|di|de|del|della))*"
+)
+"""Italian partnerships bear their partners' names behind the form: "Due Mori S.n.c. di Conti e Rinaldi"."""
 _LINE_END: Final = re.compile(r"\.[ \t]*(?:\||\n|\Z)")
 _SENTENCE_WORDS: Final = 14
 
@@ -78,15 +83,27 @@ def _named(page: Page, start: int, end: int) -> tuple[int, int]:
     """A name up to its legal form when a sentence goes on behind it; else as the form has it."""
     company = company_in(page, start, end)
     if company is None:
+        end = _before_owner(page, start, end)
         return (
             _before(_CLAUSE, page, start, end) if _is_prose(page, start, end) else (start, _no_stop(page, start, end))
         )
     rest = page.plain[company.end : end].strip()
     if not rest.strip("."):
         return start, end
+    if partners := _PARTNERS.match(page.plain, company.end, end):
+        return start, partners.end()
     lead = page.plain[start : company.start].split()
     told = any(word[:1].islower() and len(word) > 1 and flat(word) not in joiners() for word in lead)
     return (company.start, company.end) if told or company.start - start > 40 else (start, company.end)
+
+
+def _before_owner(page: Page, start: int, end: int) -> int:
+    """ "Salon Haarscharf, Inhaberin Petra Lohmann, …": whose it is, is not its name."""
+    for cue in page.cues_in(start, end, "owner"):
+        before = page.plain[start : cue.start].rstrip()
+        if before.endswith(",") and _SOMEBODY.match(page.plain, cue.end, end):
+            return start + len(before) - 1
+    return end
 
 
 def _before(pattern: re.Pattern[str], page: Page, start: int, end: int) -> tuple[int, int]:

@@ -6,11 +6,13 @@ from typing import Final
 
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.collect import Collector
+from onboarding.reading.composites import apart
 from onboarding.reading.cutting import cut
 from onboarding.reading.forms import pairs
 from onboarding.reading.labelled import Key, Pair
 from onboarding.reading.labels import read_label
 from onboarding.reading.legal_forms import is_entity
+from onboarding.reading.people import mentions, says_both
 from onboarding.reading.placing import Place, place
 from onboarding.reading.prose_marks import read_marks
 from onboarding.reading.prose_names import company_in
@@ -60,6 +62,7 @@ class FormReader:
         for index, pair in enumerate(found):
             if index < done:
                 continue
+            pair = self._of_shares(pair)
             spot = _spot(pair)
             if self._is_phrase(pair, spot):
                 done = index + 1 + self._followers(found, index)
@@ -73,6 +76,8 @@ class FormReader:
         pair, spot = self._meant(pair, spot)
         if self._is_sentence(pair, spot) or self._is_german_register(pair, spot) or self._is_detail(pair, spot):
             return
+        if self._several(pair):
+            return
         start, end = cut(self.page, spot.path, pair.start, pair.end)
         value = self.page.text[start:end]
         if "\n" in value:
@@ -85,6 +90,24 @@ class FormReader:
         if spot.path != "contact":  # a line of contact details: what the collector does not know stays for the prose
             self._claim(start, end, spot)
         self.collector.add(pair.path, value.strip(), self.where(start))
+
+    def _of_shares(self, pair: Pair) -> Pair:
+        """ "Shares = Jane Doe 70 %, John Roe 30 %": the label is a number's, but what follows are people."""
+        text = self.page.text[pair.start : pair.end]
+        if text.count("%") < 2 or _spot(pair).path != "persons[].ownership_pct":
+            return pair
+        people = mentions(text, several=True)
+        named = len(people) > 1 and all(mention.name and mention.details for mention in people)
+        return pair._replace(path=("주주" if has_cjk(text) else "owners",)) if named else pair
+
+    def _several(self, pair: Pair) -> bool:
+        """ "Company name and number?" over "Stylereplay Limited, 99005566": as many values as the label asks for."""
+        value = self.page.text[pair.start : pair.end].strip()
+        if not apart(tuple(key for key in pair.path if isinstance(key, str)), value):
+            return False
+        self.page.claim(pair.start, pair.end)
+        self.collector.add(pair.path, value, self.where(pair.start))
+        return True
 
     def _meant(self, pair: Pair, spot: Place) -> tuple[Pair, Place]:
         """Labels of two meanings, decided by the value: "Business: courier service", "Office: Warehouse 12, Dubai"."""
@@ -182,10 +205,19 @@ class FormReader:
         found = []
         if company_in(self.page, pair.start, end) is None:
             found = self._named(pair, end)
+        plain = mentions(self.page.text[pair.start : end], several=True)
+        if len(plain) > len(found) and all(
+            person.name and [field for field, _ in person.details] == ["ownership_pct"] for person in plain
+        ):
+            found = []  # "Kim 70 %, Lee 30 %": a bare list, with none of the words that prose goes by
         if not found:
             self._pair(pair, _spot(pair))
+        told = any(field == "roles" for person in found for field, *_ in person.details)
+        both = len(found) > 1 and not told and says_both(str(pair.path[-1]))
         for number, person in enumerate(found):
             self._person((*pair.path, number) if len(found) > 1 else pair.path, person, pair.start)
+            if both:
+                self.collector.detail("roles", "director", self.where(pair.start), str(pair.path[-1]))
 
     def _named(self, pair: Pair, end: int) -> list[Person]:
         """The people in a value. Eastern names are known by the office before them, so their label is read with it."""

@@ -18,6 +18,7 @@ _TOKEN: Final = re.compile(r"[^\W\d_]+|\d+|%")
 _ASIDE: Final = re.compile(r"[(\[（【][^()\[\]（）【】]*[)\]）】]")
 _STOP: Final = frozenset(load_words("label_marks")["stop"])
 _SMALL: Final = frozenset(load_words("label_marks")["small"])
+_SHORT_FOR: Final = {"p": "person", "pers": "person", "sh": "shareholder", "own": "owner", "dir": "director"}
 _LINKS: Final = ("s", "es", "n", "en", "e")
 
 
@@ -59,7 +60,7 @@ def read_label(text: str) -> Label:
 
 
 def _read(text: str) -> Label:
-    words = split_words(text)
+    words = _spelt_out(split_words(text))
     exact = _glossary().get("".join(words))
     if exact:
         return Label((exact,), None, 0, words)
@@ -69,6 +70,12 @@ def _read(text: str) -> Label:
         return Label((exact,), nth, 0, words)
     segments, unknown = _segment(words)
     return Label(segments, nth, unknown, words)
+
+
+def _spelt_out(words: tuple[str, ...]) -> tuple[str, ...]:
+    """``p1_born`` → person 1: a letter before a number is a column's short word for somebody."""
+    counted = len(words) > 1 and words[1].isdecimal() and len(words[1]) <= 2
+    return (_SHORT_FOR[words[0]], *words[1:]) if counted and words[0] in _SHORT_FOR else words
 
 
 def _number_in(words: tuple[str, ...]) -> int | None:

@@ -136,7 +136,7 @@ def _may_stand_in_name(phrase: str, start: int, size: int, count: int) -> bool:
         start > 0
         or size > 1
         or count == 1
-        or phrase in {"sarl", "sas", "sasu", "eurl", "snc", "scop"}
+        or phrase in {"sarl", "sas", "sasu", "eurl", "snc", "scop", "earl", "scea", "gaec"}
         or phrase in {"stichting", "stiftung", "fundacja", "stowarzyszenie", "verein"}
     )
 

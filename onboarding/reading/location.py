@@ -11,6 +11,7 @@ from onboarding.reading.codes import country_code
 from onboarding.reading.entity import Found
 from onboarding.reading.text import clean, fold
 
+_FLAT: Final = re.compile(r"\d{1,4}[a-zA-Z]?")
 _PARTS: Final = ("line1", "city", "region", "postal_code", "country")
 
 
@@ -32,6 +33,8 @@ def read_address(found: Found, draft: Draft, country: str | None) -> None:
         raw["city"] = ("Singapore", raw["line1"][1])
     if "line1" in raw:
         raw["line1"] = (_without_name(raw["line1"][0], draft), raw["line1"][1])
+    if country == "PL" and number and more and _FLAT.fullmatch(more[0]) and number.value[-1:].isdigit():
+        number = number._replace(value=f"{number.value}/{more.pop(0)}")  # house and flat, as Poland writes them
     more_text = ", ".join(dict.fromkeys(more)) or None
     readers: dict[str, Callable[[str], str | None]] = {
         "line1": lambda text: street(text, number=number.value if number else None, more=more_text),

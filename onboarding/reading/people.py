@@ -10,6 +10,7 @@ from onboarding.application import Role
 from onboarding.reading.amounts import read_share
 from onboarding.reading.codes import country_code
 from onboarding.reading.dates import read_date
+from onboarding.reading.labels import read_label
 from onboarding.reading.text import clean, fold, has_cjk, scalar_text
 from onboarding.reading.vocabulary import load_words
 
@@ -22,6 +23,10 @@ _BORN: Final = re.compile(
     r"nat[oa](?: il)?|ur\.|urodzon[ya](?: dnia)?|född(?: den)?|date of birth:?)(?![^\W\d_])\s*",
     re.IGNORECASE,
 )
+_LEAD: Final = re.compile(
+    r"^\s*(?:지분율?|持分|持株|shares?|anteile?|parts|quote|udziały|andelar)\s*[=:：]\s*", re.IGNORECASE
+)
+_TOGETHER: Final = re.compile(r"\s(?:and|und|et|en|e|y|i|och|&)\s|兼|및|と")
 _NAME: Final = re.compile(r"[^\W\d_][^\d@%:;()\[\]{}<>/|,]{1,80}")
 
 
@@ -95,12 +100,20 @@ def flag(raw: JsonValue) -> bool | None:
     return False if text in map(fold, words["no"]) else None
 
 
+def says_both(label: str) -> bool:
+    """Whether a heading says of everybody below it that he is an officer and an owner ("Directors and shareholders");
+    "owners or directors", "owners / directors" leave open who is which."""
+    halves = _TOGETHER.split(label.rstrip(" :?."), maxsplit=1)
+    offices = [{c for segment in read_label(half).segments for c in segment} for half in halves]
+    return len(halves) == 2 and set.union(*offices) >= {"@owner", "@director"}
+
+
 def mentions(text: str, *, several: bool = False) -> list[Mention]:
     """The people a value names: "Jane Doe", "Jane Doe (60 %, born 4 May 1980)", "Jane Doe 60%, John Roe 40%".
 
     ``several``: the label is a plural, so that "Jane Roe, John Roe" are two people and no "Family, Given".
     """
-    whole = clean(text[:_LONGEST])
+    whole = clean(_LEAD.sub("", text[:_LONGEST]))
     if whole is None:
         return []
     found: list[Mention] = []

@@ -42,7 +42,9 @@ _OWN: Final = re.compile(
 )
 _ENGLISH: Final = re.compile(r"\b(?:the|our|we|we're|with)\b")
 _APPOSED: Final = re.compile(
-    r"(?: ?\([^()\n]{0,200}\))?,\s(?P<about>(?P<article>an?|ein|eine|une?|een|uma?|una?|un'|en|ett)\s[^\n.;(]{5,200})"
+    r"(?: ?\([^()\n]{0,200}\))?,\s(?P<about>(?P<article>an?|ein|eine|une?|een|uma?|una?|un'|en|ett)\s[^\n.;(]{5,200}"
+    r"|(?:[^\W\d_][\w'-]* ){0,4}(?:shop|store|studio|workshop|bakery|caf[eé]|restaurant|salon|atelier|boutique|laden"
+    r"|werkstatt|winkel|tienda|taller|negozio|sklep|butik)\b[^\n.;,(]{0,80})"
 )
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 

@@ -16,7 +16,7 @@ FRACTIONS: Final = {
     "three_quarters": "75 %",
 }  # fmt: skip
 _YEAR: Final = re.compile(
-    r"[^\w]{0,3}(?:in |en |im jahr |im |w |el |nel |no ano de |em |år |i )?((?:19|20)\d\d)(?![\d.,/-])"
+    r"[^\w]{0,3}(?:in |en |im jahr |im |w |el |nel |no ano de |em |år |i )?((?:19|20)\d\d)(?!\d|[./-]|,\d)"
 )
 _DEMONYM: Final = re.compile(
     r"(?:South|North|New|Saudi|Sri|Costa|Puerto|Sierra|Burkina|Cabo|Cape|Papua|East|Trinidad(?:ian)? and) "

@@ -20,7 +20,8 @@ _STOP: Final = re.compile(r"\s*\Z|\s{1,3}[A-Z\u00c0-\u00de]|\s{0,3}\n")
 _AUSTRALIAN: Final = re.compile(r"SA \d{4}\b")
 """South Australia before its postcode, not a Société Anonyme."""
 _FORM_FIRST: Final = re.compile(
-    r"(?:SARL|SAS|SASU|EURL|SNC|SCOP)\s(?:«\s?[^»\n]{2,60}»|\"[^\"\n]{2,60}\"|“[^”\n]{2,60}”"
+    r"(?:SARL|SAS|SASU|EURL|SNC|SCOP|(?:EARL|SCEA|GAEC)(?:\s(?:du|de|des|de la|le|la|les)(?=\s))?)\s"
+    r"(?:«\s?[^»\n]{2,60}»|\"[^\"\n]{2,60}\"|“[^”\n]{2,60}”"
     r"|[A-Z\u00c0-\u00de][\w'&-]*(?: (?:(?:de|du|des|la|le|les|d'|et|&) ?){0,3}[A-Z\u00c0-\u00de][\w'&-]*){0,5})"
 )
 """French companies are often named form first: "la SARL Durand et Fils"."""
@@ -49,7 +50,7 @@ def _forms() -> re.Pattern[str]:
     exact = sorted({shape(word) for word in words["exact"]}, key=len, reverse=True)
     space = {form: re.escape(form).replace("\\ ", r"[ \n]{1,3}") for form in [*loose, *exact]}
     return re.compile(
-        rf"(?<=[\w.)&'\",] )(?:(?P<any>{'|'.join(space[form] for form in loose)})"
+        rf"(?:(?<=[\w.)&'\",] )|(?<=[\s(][ld]'))(?:(?P<any>{'|'.join(space[form] for form in loose)})"
         rf"|(?P<exact>{'|'.join(space[form] for form in exact)}))(?![\w&]|\.\w)"
     )
 

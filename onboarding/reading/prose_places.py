@@ -32,7 +32,9 @@ _STATES: Final = frozenset(load_words("stops")["state"])
 _STREET: Final = re.compile(
     r"(?:\d{1,4}(?:st|nd|rd|th) [^\W\d]|\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?,? [^\W\d]|[^\W\d_]{2,}\.?,? "
     r"(?:n[°ºr.]{1,2} ?)?#?\d{1,5}|[^\W\d_]{2,}(?:straat|strasse|straße|gatan|vägen|weg|gasse|kade"
-    r"|laan)\b)",
+    r"|laan)\b"
+    r"|\b(?:lieu-dit|domaine|ferme|ch[âa]teau|hameau|moulin|clos|mas|cascina|masseria"
+    r"|podere|finca|cortijo|mas[íi]a) (?:[^\W\d_]|['’ -]){3,40},)",
     re.I,
 )
 _TOKEN: Final = re.compile(r"[^\s]+")

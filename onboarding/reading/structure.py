@@ -61,7 +61,7 @@ class _Walk:
             self.collector.emit("extra", value, where)
 
     def _object(self, value: dict[str, JsonValue], path: tuple[Key, ...], where: str) -> None:
-        value = unflattened(value) or value
+        value = _named(unflattened(value) or value, path)
         pair = _pair(value)
         if pair and path and (isinstance(path[-1], int) or not read_label(path[-1]).segments):
             self.walk(pair[1], (*path[:-1], pair[0]), f"{where}{_shown(pair[2])}")
@@ -132,6 +132,22 @@ class _Walk:
             for name, (key, value) in fields.items():
                 self.collector.emit(f"ownership[{self.links}].{name}", value, f"{where}[{position}]{_shown(key)}", key)
             self.links += 1
+
+
+def _named(value: dict[str, JsonValue], path: tuple[Key, ...]) -> dict[str, JsonValue]:
+    """``{"entity": "X B.V.", "pct": 70}`` in a list of owners: what kind of owner it is stands where its name is."""
+    if not (
+        path and isinstance(path[-1], int) and any(isinstance(k, str) and read_label(k).has("@owner") for k in path)
+    ):
+        return value
+    labels = {key: read_label(key) for key in value}
+    if any(label.has("~name", "legal_name", "first_name", "last_name") for label in labels.values()):
+        return value
+    kinds = [
+        key for key, label in labels.items()
+        if isinstance(value[key], str) and len(label.segments) == 1 and label.has("@company", "@person")
+    ]  # fmt: skip
+    return {("name" if key in kinds else key): inner for key, inner in value.items()} if len(kinds) == 1 else value
 
 
 def _shown(key: str) -> str:
