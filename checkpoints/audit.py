@@ -19,7 +19,7 @@ _LAST: Final = Prepared(
     .order_by(audit.c.case_seq.desc())
     .limit(1)
 )
-_HOLD: Final = Prepared(select(cases.c.seq).where(cases.c.id == bindparam("of_case")).with_for_update())
+_HOLD: Final = Prepared(select(cases.c.seq).where(cases.c.id == bindparam("of_case")).with_for_update(key_share=True))
 _INSERT: Final = Prepared(insert(audit), *(column.key for column in audit.c if column.key != "seq"))
 _OF_CASE: Final = Prepared(
     select(audit)

@@ -4,14 +4,16 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.replicas import ANN, approved, misbehave, seen_of, submitted
 from harness.replicas import replicas as opened
+from sqlalchemy import insert
 
-from checkpoints import cases, leases
+from checkpoints import audit, cases, leases, schema
 from checkpoints.database import Database, Tx
 from checkpoints.migrate import migrate
 from checkpoints.postgres import PostgresDatabase
@@ -230,3 +232,20 @@ async def test_a_drained_replica_gives_its_case_to_the_next_at_once(replicas: An
     await new.runner.advance(case_id)
     case: CaseView = await new.service.get(case_id)
     assert case.status == "in_review"
+
+
+async def test_two_steps_of_one_case_that_write_at_once_take_turns_and_never_deadlock(db: Database) -> None:
+    both, runs = threading.Barrier(2), []
+
+    def intent(service: str, tx: Tx) -> None:
+        at = {"created_at": tx.now, "updated_at": tx.now, "status": "intent", "request_hash": "hash"}
+        place = {"key": service, "case_id": "c1", "service": service, "version": 1, "round": 1}
+        tx.conn.execute(insert(schema.effects), place | at)
+        runs.append(service)
+        if len(runs) <= 2:  # not when one of them has to begin again
+            both.wait(10)
+        audit.append(tx, "c1", "onboarding", "activation.intended", {"service": service})
+
+    await asyncio.gather(*(db.write(partial(intent, service)) for service in ("svc1", "svc2")))
+    assert sorted(runs) == ["svc1", "svc2"], "neither was undone by the other"
+    assert len(await db.read(lambda tx: audit.trail(tx, "c1"))) == 3
