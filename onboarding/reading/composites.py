@@ -17,6 +17,7 @@ _PHONE: Final = re.compile(r"\+?[\d(][\d ().\-/]{5,24}\d")
 _SHORT: Final = 400
 _SLASH: Final = re.compile(r"\s*/\s*|\s\|\s")
 _APART: Final = re.compile(r"\s+[/|]\s+")
+_RANGE: Final = re.compile(r"\b(?:between|zwischen|entre|tussen|tra|fra|między|mellan)\s.{0,20}\d", re.IGNORECASE)
 _LISTED: Final = re.compile(r",\s+|;\s*")
 _WORDED: Final = frozenset(
     {"legal_name", "trading_name", "business_description", "address", "address.line1", "address.city"}
@@ -49,6 +50,8 @@ def apart(trail: tuple[str, ...], value: JsonValue) -> list[tuple[str, str]]:
     paths = {place((*trail[:-1], each)).path for each in labels}
     if None in paths or len(paths) != len(labels) or any(str(path).startswith("persons") for path in paths):
         return []
+    if _RANGE.search(value):
+        return []  # "between 10k and 20k" is one value
     worded = bool(paths & _WORDED) and joint is _AND  # "Bread and Roses Ltd": an "and" of the value's own
     joints = [_APART if "//" in value else joint, _LISTED][worded:]
     values = next((told for each in joints if len(told := each.split(value.strip())) == len(labels)), [])
