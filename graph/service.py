@@ -108,6 +108,7 @@ class Service:
         """
 
         def record(tx: Tx) -> CaseView:
+            audit.hold(tx, case_id)
             row = cases.get(tx, case_id)
             review = _review(tx, row, review_id or _repeated(tx, case_id, actor, decision))
             _allowed(review, decision)

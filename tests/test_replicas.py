@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.replicas import approved, misbehave, submitted
+from harness.replicas import ANN, approved, misbehave, submitted
 from harness.replicas import replicas as opened
 from sqlalchemy import create_engine
 
 from api.doctor import examine
-from checkpoints import cases, leases, outbox, reviews
+from checkpoints import audit, cases, leases, outbox, reviews
 from checkpoints.migrate import migrate
 from checkpoints.postgres import PostgresDatabase
 from graph import clock
 from graph.wiring import Product
+from onboarding.decision import Decision
 from onboarding.errors import NewerLedger, OtherInstallation, StorageUnavailable
 from tools.sandbox import sandbox
 from tools.sandbox_server import running as serving
@@ -169,3 +170,31 @@ def test_of_many_that_start_at_once_one_migrates_and_the_others_wait(postgres_ur
     ends = [child.communicate(timeout=120)[1] for child in started]
     assert [child.returncode for child in started] == [0] * 3, ends
     assert standing(postgres_url)
+
+
+async def test_the_same_decision_on_two_replicas_at_once_is_told_200_by_both_without_naming_the_review(
+    replicas: Any,
+) -> None:
+    """The one that comes second reads nothing of the case before the first has decided."""
+    one, two = await replicas("one"), await replicas("two")
+    case_id = await submitted(one, "same-decision")
+    await one.runner.advance(case_id)
+    looking = threading.Event()
+
+    def first(tx: Any) -> None:
+        """Decide, once the other is held up at what this transaction has locked."""
+        audit.hold(tx, case_id)
+        tx.conn.exec_driver_sql("LOCK TABLE decisions IN ACCESS EXCLUSIVE MODE")
+        looking.set()
+        ends = time.monotonic() + 10
+        while not tx.conn.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar():
+            assert time.monotonic() < ends, "nobody else decides"
+            time.sleep(0.01)
+        body = Decision(action="approve").to_json()
+        assert reviews.decide(tx, reviews.waiting(tx, case_id), "approve", actor=ANN.name, channel="api", body=body)
+
+    deciding = asyncio.create_task(one.context.db.write(first))
+    assert await asyncio.to_thread(looking.wait, 10)
+    told = await two.service.decide(ANN, case_id, Decision(action="approve"), review_id=None, channel="api")
+    await deciding
+    assert [made.actor for made in told.decisions] == [ANN.name]
