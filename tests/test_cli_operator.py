@@ -173,3 +173,11 @@ def test_serve_logs_json_without_personal_data_and_stops_when_told(served, tmp_p
         assert {"event", "level", "timestamp"} <= set(json.loads(line)), line
     for secret in (*secrets.values(), "Quackenbush", token, "GB33 BUKB"):
         assert secret not in text
+
+
+# workers
+
+
+def test_a_worker_of_another_kind_names_the_command_of_prefects(run):
+    prefect = {"ONBOARD_ENGINE": "prefect", "ONBOARD_DATABASE_URL": "postgresql://localhost/onboard"}
+    failed(run("work", **prefect, ONBOARD_PREFECT_API_URL="http://127.0.0.1:1/api"), "`python -m flows.worker`")

@@ -49,6 +49,8 @@ class Fleet:
         return self._start("api.cli:main", ["serve", "--replica", "--port", "0"], r"onboard serves (http://\S+)")
 
     def worker(self, **settings: Any) -> Child:
+        if self.settings.get("engine") == "prefect":
+            return self._start("flows.worker:main", [], r"worker (\S+) is up", settings)
         return self._start("api.cli:main", ["work"], r"metrics on (http://\S+)/metrics", settings)
 
     def stop(self, child: Child) -> int:
