@@ -22,12 +22,13 @@ def main() -> None:
 
     def body() -> None:
         try:
-            loop.run_until_complete(work(settings, stopped, lambda name: print(f"worker {name} is up", flush=True)))
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:  # it ends what is left of the loop's tasks
+                runner.run(work(settings, stopped, lambda name: print(f"worker {name} is up", flush=True)))
         except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             ended.append(error)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
+        signal.signal(number, lambda *_: loop.is_closed() or loop.call_soon_threadsafe(stopped.set))
     thread = threading.Thread(target=body, name="worker")
     thread.start()
     while thread.is_alive():

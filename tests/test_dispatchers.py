@@ -58,7 +58,8 @@ class Installation:
     def instead(self, **settings: Any) -> Child:
         """Another worker in the place of the one there is."""
         while self.fleet.workers:
-            self.fleet.stop(self.fleet.workers.pop())
+            self.fleet.stop(leaves := self.fleet.workers.pop())
+            assert "destroyed" not in leaves.said(), "its tasks have come to their end"
         self.fleet.workers.append(found := self.fleet.worker(**settings))
         return found
 
