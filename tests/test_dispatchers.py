@@ -84,6 +84,7 @@ def server() -> Iterator[Any]:
     directory = Path(tempfile.mkdtemp(prefix="onboard-pg-dispatch-"))
     found = get_server(directory, cleanup_mode="stop")
     yield found
+    control(found, "stop")  # since it was restarted, the wheel does not know it as its own
     found.cleanup()
     shutil.rmtree(directory, ignore_errors=True)
 
@@ -102,7 +103,7 @@ def installation(request: Any, tmp_path_factory: Any, server: Any) -> Iterator[I
         settings |= {"prefect_api_url": prefect.url, "prefect_auth": AUTH}
     try:
         with Fleet(folder, server.get_uri(database=names[0]), replicas=1, workers=1, **settings) as fleet:
-            yield Installation(engine, fleet, prefect, lambda: restart(server))
+            yield Installation(engine, fleet, prefect, lambda: control(server, "restart"))
     finally:
         if prefect is not None:
             prefect.kill()
@@ -110,9 +111,9 @@ def installation(request: Any, tmp_path_factory: Any, server: Any) -> Iterator[I
             server.psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def restart(server: Any) -> None:
-    """The hard way: every connection breaks, the log is replayed."""
-    options = ("-w", "-D", str(server.pgdata), "-m", "immediate", "-l", str(server.log), "restart")
+def control(server: Any, action: str) -> None:
+    """Stop or restart PostgreSQL the hard way: every connection breaks, the log is replayed."""
+    options = ("-w", "-D", str(server.pgdata), "-m", "immediate", "-l", str(server.log), action)
     pgexec("pg_ctl", options, bin_path=server.bin_path, user=server.system_user)
 
 
