@@ -5,14 +5,19 @@ from typing import Any
 import pytest
 from harness.browser import Browser
 from harness.shell import failed, told
+from sqlalchemy import select
 
 from checkpoints import access, cases, reviews
 from checkpoints.database import open_database
 from checkpoints.migrate import migrate
+from checkpoints.schema import tokens
+from graph import administration
 from onboarding.application import Application
 from onboarding.assessment import Recommendation, Risk
 from onboarding.case import CaseRecord
 from onboarding.door import make_part
+from onboarding.errors import BadInput
+from onboarding.settings import Settings
 from onboarding.submission import Submission
 
 RECORD = CaseRecord(
@@ -140,3 +145,21 @@ def test_the_shell_takes_an_address_and_refuses_what_is_none(run):
     made = told(run("token", "create", "jo", "--role", "reviewer", "--email", "jo@desk.example", "--json"))
     assert made["email"] == "jo@desk.example"
     failed(run("token", "create", "jo", "--role", "reviewer", "--email", "no address"), "address")
+
+
+@pytest.mark.parametrize(
+    "twin", ["bob@desk.example ", " bob@desk.example", "Bob <bob@desk.example>", "ｂob@desk.example"]
+)
+async def test_a_name_that_looks_like_anothers_is_the_others(tmp_path, twin):
+    settings = Settings(data_dir=tmp_path)
+    for name in ("bob@desk.example", twin):
+        await administration.create_token(settings, name, "senior_reviewer")
+    async with administration.ledger(settings) as db:
+        names = await db.read(lambda tx: {row.name for row in tx.conn.execute(select(tokens.c.name))})
+    assert names == {"bob@desk.example"}
+
+
+@pytest.mark.parametrize("twin", ["bob\u200b@desk.example", "b\u043eb@desk.example", "bob\u200b", "", " "])
+async def test_a_name_that_only_looks_like_one_is_refused(tmp_path, twin):
+    with pytest.raises(BadInput, match="name"):
+        await administration.create_token(Settings(data_dir=tmp_path), twin, "senior_reviewer")
