@@ -10,6 +10,7 @@ from checkpoints.database import Database, Tx, open_database
 from checkpoints.migrate import migrate
 from graph import signing
 from graph.wiring import codec
+from onboarding.checks.scans import mixed_word
 from onboarding.errors import BadInput, Forbidden
 from onboarding.letters.message import parse_address
 from onboarding.settings import Settings
@@ -29,28 +30,26 @@ async def ledger(settings: Settings) -> AsyncIterator[Database]:
 
 async def create_token(settings: Settings, name: str, role: str, email: str | None = None) -> str:
     """A new bearer token, shown this once. Raises BadInput for an address that is none, or a name like another's."""
-    known, address = _told_apart(name), _told_apart(email) if email else None
+    known, address = _told_apart(name, "name"), _told_apart(email, "email") if email else None
     if address is not None and "@" not in address:
         raise BadInput("email: this is not an e-mail address.")
     async with ledger(settings) as db:
         return await db.write(lambda tx: access.create_token(tx, known, role, email=address))
 
 
-def _told_apart(name: str) -> str:
+def _told_apart(name: str, field: str) -> str:
     """A name in the one form in which people are told apart: two that look alike would be two people to four eyes.
 
     Raises BadInput for invisible characters, and for an address with letters that only look like those of another.
     """
     plain = " ".join(unicodedata.normalize("NFKC", name).split())
     if not plain or not plain.isprintable():
-        raise BadInput("name: it is empty or holds a character that cannot be seen.")
+        raise BadInput(f"{field}: it is empty or holds a character that cannot be seen.")
     if "@" not in plain:
         return plain
-    address = parse_address(plain).addr_spec
-    scripts = {unicodedata.name(char, "?").split()[0] for char in address if char.isalpha()}
-    if len(scripts) > 1:
-        raise BadInput("name: this address mixes alphabets, of which one only looks like the other.")
-    return address
+    if mixed_word(plain):
+        raise BadInput(f"{field}: this address mixes alphabets, of which one only looks like the other.")
+    return parse_address(plain).addr_spec
 
 
 async def sign_in_link(settings: Settings, name: str) -> str:
