@@ -38,7 +38,7 @@ def create_app(product: Product, metrics: Metrics) -> ASGIApp:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     if not (product.settings.svc1_url and product.settings.svc2_url):
         app.mount("/sandbox", sandbox(product.settings.data_dir / "sandbox.db"))
-    return Traced(BodyLimit(app, product.settings.max_body_bytes))
+    return Traced(BodyLimit(app, product.settings.max_body_bytes, merchant.PAGES))
 
 
 def openapi_document() -> dict[str, Any]:

@@ -20,11 +20,15 @@ class TooLarge(HTTPException):
 
 
 class BodyLimit:
-    """ASGI middleware: 413 by the declared length at once, and by the real length while it streams in."""
+    """ASGI middleware: 413 by the declared length at once, and by the real length while it streams in.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    Under ``pages`` only by the real one: what a person typed comes before the file that is too large, and goes back.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, pages: tuple[str, ...] = ()) -> None:
         self.app = app
         self.limit = limit
+        self.pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -32,7 +36,7 @@ class BodyLimit:
             return
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self.limit:
+        if declared.isdigit() and int(declared) > self.limit and not scope["path"].startswith(self.pages):
             if b"expect" not in headers:
                 await _discard(receive, self.limit * DISCARDED)
             answer = problem(413, "too_large", f"The body is larger than {self.limit} bytes.")

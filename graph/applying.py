@@ -4,10 +4,13 @@ import asyncio
 import re
 import secrets
 import uuid
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, get_args
 
-from checkpoints import merchants, outbox
+from pydantic import JsonValue
+
+from checkpoints import cases, merchants, outbox
 from checkpoints.database import Tx
 from graph import merchant_links
 from graph.context import Context
@@ -230,6 +233,29 @@ async def send(service: Service, token: str) -> str:
     if new:
         service.nudge(case_id)
     return case_id
+
+
+async def holds(ctx: Context, case_id: str, values: dict[str, str], files: list[Part]) -> bool:
+    """Whether all that is typed and uploaded here is in the application as it was sent. False once it was erased."""
+    masked: Any = mask_cards({**values})[0]
+
+    def look(tx: Tx) -> bool:
+        if cases.get(tx, case_id).erased_at:
+            return False
+        typed, *documents = cases.submission(tx, case_id, 1).parts
+        said = {"", *_leaves(typed.content)}
+        known = [part.content for part in documents]
+        return said.issuperset(_leaves(form.document("", "", masked))) and all(part.content in known for part in files)
+
+    return await ctx.db.read(look)
+
+
+def _leaves(value: JsonValue) -> Iterator[str]:
+    """Every text in it."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _leaves(inner)
 
 
 def _email_key(ctx: Context, address: str) -> str:

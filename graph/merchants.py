@@ -1,13 +1,14 @@
 """What merchants may do with their case by their own link: see how it stands, answer what was asked, withdraw."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
-from checkpoints import cases, merchants, reviews
+from checkpoints import audit, cases, merchants, reviews
 from checkpoints.database import Tx
 from graph.service import Actor, Service
 from onboarding.assessment import Requirement
-from onboarding.errors import LinkUnknown
+from onboarding.errors import Conflict, LinkUnknown
 from onboarding.standing import STANDING, Standing
 from onboarding.submission import Part
 
@@ -30,10 +31,45 @@ async def look(service: Service, token: str) -> Followed:
     return await service.context.db.read(lambda tx: _followed(tx, _case_id(tx, token)))
 
 
-async def answer(service: Service, token: str, request_id: str, parts: Sequence[Part]) -> None:
-    """Answer the request; the same request again changes nothing. Raises LinkUnknown, NotWaiting."""
+async def answer(service: Service, token: str, request_id: str, parts: Sequence[Part]) -> bool:
+    """Answer the request; whether the case holds this very answer now. The same answer again changes nothing.
+
+    What came too late (the request was answered otherwise, closed, or followed by another) is not taken, which the
+    trail says. Raises LinkUnknown, StorageUnavailable.
+    """
     case_id = await service.context.db.read(lambda tx: _case_id(tx, token))
-    await service.inform(MERCHANT, case_id, parts, request_id=request_id, channel="merchant")
+    with suppress(Conflict):  # what to say of it follows from what the case holds
+        await service.inform(MERCHANT, case_id, parts, request_id=request_id, channel="merchant")
+    taken = await service.context.db.read(lambda tx: _holds(tx, case_id, request_id, parts))
+    if not taken:
+        data = {"review_id": request_id, "parts": len(parts)}
+        await service.context.db.write(lambda tx: audit.append(tx, case_id, MERCHANT.name, "answer.not_taken", data))
+    return taken
+
+
+def _holds(tx: Tx, case_id: str, request_id: str, parts: Sequence[Part]) -> bool:
+    made = reviews.decision_on(tx, request_id)
+    if made is None or made.case_id != case_id or made.action != "answered" or cases.get(tx, case_id).erased_at:
+        return False
+    version = reviews.body_of(tx, made)["version"]
+    added = cases.submission(tx, case_id, version).parts[len(cases.submission(tx, case_id, version - 1).parts) :]
+    return [part.content for part in added] == [part.content for part in parts]
+
+
+async def asked(service: Service, token: str, request_id: str) -> tuple[Followed, list[str]]:
+    """The case as it stands, and the fields that this request of it asked for, whether it still waits or not.
+
+    Raises LinkUnknown.
+    """
+
+    def look(tx: Tx) -> tuple[Followed, list[str]]:
+        case_id, review = _case_id(tx, token), reviews.find(tx, request_id)
+        seen = _followed(tx, case_id)
+        if review is None or review.case_id != case_id or review.stage != "information":
+            return seen, []
+        return seen, [str(item["path"]) for item in reviews.shown(tx, review).get("request", [])]
+
+    return await service.context.db.read(look)
 
 
 async def withdraw(service: Service, token: str) -> None:

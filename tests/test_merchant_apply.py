@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any, get_args
 
 import pytest
-from harness.merchant_page import MerchantBrowser, link_in
+from harness.merchant_page import ROLES, MerchantBrowser, as_typed, begun, filled, link_in
 from harness.words import SUSPICION
 
 from onboarding import form
@@ -23,19 +23,12 @@ DRAFTS = "SELECT count(*) FROM merchant_drafts"
 
 def typed(house: Any, **changes: str) -> dict[str, str]:
     """A sound application as a person would type it."""
-    app = house.application()
-    person = app["persons"][0]
-    values = {path: app[path] for path in ("legal_name", "registration_number", "website", "business_description")}
-    values |= {"incorporation_date": "4 March 2015", "bank.iban": app["bank"]["iban"], "bank.holder": app["legal_name"]}
-    values |= {f"address.{name}": app["address"][name] for name in ("line1", "city", "postal_code")}
-    values |= {f"contact.{name}": app["contact"][name] for name in ("name", "email", "phone")}
-    for money in ("expected_annual_volume", "avg_ticket"):
-        values |= {f"{money}.{name}": app[money][name] for name in ("amount", "currency")}
-    values |= {"persons[0].name": person["name"], "persons[0].dob": "11 June 1970", "persons[0].nationality": "British"}
-    return values | {"persons[0].ownership_pct": "100"} | changes
-
-
-ROLES = {"persons[0].roles": ["owner", "director"]}
+    dates = {
+        "incorporation_date": "4 March 2015",
+        "persons[0].dob": "11 June 1970",
+        "persons[0].nationality": "British",
+    }
+    return as_typed(house.application(), **dates | changes)
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +42,6 @@ def browser(own: Any) -> Any:
     for throttle in vars(own.gate).values():
         throttle._tries.clear()  # every test is a merchant of its own, though all come from one address
     return MerchantBrowser(own)
-
-
-def begun(browser: MerchantBrowser, email: str = "owner@shop.example", country: str = "GB") -> str:
-    """Begin; returns the path of the form."""
-    data = {"country": country, "entity_type": "private_company", "email": email}
-    answer = browser.send("/apply", browser.open("/apply"), data)
-    assert answer.status_code == 303, answer.text
-    return str(answer.headers["location"])
 
 
 def mailed(own: Any, email: str) -> list[str]:
@@ -103,24 +88,6 @@ def test_from_the_first_choice_to_the_case_with_documents(own, browser):
     assert own.rows(DRAFTS)[0][0] == 0, "what was sent is kept once, in the case"
 
 
-def filled(page: str) -> dict[str, Any]:
-    """What a browser would send of this page as it stands."""
-    from html import unescape
-
-    found: dict[str, Any] = {}
-    for attributes in re.findall(r"<input ([^>]*)>", page):
-        name = re.search(r'name="([^"]+)"', attributes)
-        value = re.search(r'value="([^"]*)"', attributes)
-        if name is None or "hidden" in attributes or 'type="file"' in attributes:
-            continue
-        if "checkbox" not in attributes:
-            found[name[1]] = unescape(value[1]) if value else ""
-        elif "checked" in attributes and value:
-            found.setdefault(name[1], []).append(value[1])
-    texts = re.findall(r'<textarea [^>]*name="([^"]+)"[^>]*>\n?(.*?)</textarea>', page, re.DOTALL)
-    return found | {name: unescape(text) for name, text in texts}
-
-
 def test_what_is_missing_is_said_at_its_field_and_everything_typed_is_still_there(own, browser):
     path = begun(browser)
     values = typed(own, website="", **{"persons[0].dob": "", "bank.iban": "GB33BUKB20201555555556"})
@@ -151,6 +118,42 @@ def test_twenty_clicks_on_send_are_one_case(own, browser):
     assert "/merchant/" in browser.http.get(path).headers["location"], (
         "the form's own link leads to the case from now on"
     )
+
+
+def test_another_tab_after_sending_is_told_that_it_came_too_late_and_keeps_its_words(own, browser):
+    path = begun(browser)
+    page, form_ = browser.open(path), typed(own) | ROLES
+    status = browser.send(path, page, form_ | {"do": "send"}).headers["location"]
+    assert browser.send(path, page, form_ | {"do": "save"}).headers["location"] == status, "it holds nothing more"
+    for more, files in (
+        ({"website": "https://other.example"}, []),
+        ({"persons[0].roles": ["control_person"]}, []),
+        ({}, [("documents", ("extract.pdf", PDF, ""))]),
+    ):
+        late = browser.send(path, page, form_ | more | {"do": "send"}, files)
+        assert late.status_code == 409
+        assert "was sent before" in late.text
+        assert all(
+            str(word) in late.text
+            for value in more.values()
+            for word in [value[0] if isinstance(value, list) else value]
+        )
+    case = own.rest(re.findall(r"Your reference: ([0-9a-f-]{36})", browser.open(status))[0])
+    assert (case["application_version"], case["application"]["website"]) == (1, form_["website"])
+
+
+def test_a_file_that_is_too_large_loses_nothing_that_was_typed(own, browser):
+    path = begun(browser)
+    page, values = browser.open(path), typed(own, legal_name="Typed Beside A Big File Ltd")
+    for files, said in (
+        ([("documents", ("big.txt", b"x" * 6_000_000, ""))], "larger than"),
+        ([("documents", (f"{n}.txt", b"a", "")) for n in range(30)], "number of files"),
+    ):
+        back = browser.send(path, page, values | {"do": "upload"}, files)
+        assert back.status_code in (413, 422)
+        assert said in back.text
+        assert "Nothing was saved" in back.text
+        assert filled(back.text).items() >= values.items()
 
 
 def test_the_link_in_the_letter_takes_it_up_again_and_ends_the_others(own, browser):

@@ -86,27 +86,82 @@ def test_twenty_clicks_at_once_are_one_answer(house, merchant):
     case, path = asked(house)
     page = merchant.open(path)
     with ThreadPoolExecutor(8) as pool:
-        sent = list(pool.map(lambda n: merchant.send(f"{path}/answer", page, {"answer_0": f"https://s{n}.example"}),
-                             range(20)))  # fmt: skip
+        sent = list(
+            pool.map(lambda _: merchant.send(f"{path}/answer", page, {"answer_0": "https://s.example"}), range(20))
+        )
     assert {answer.status_code for answer in sent} == {303}
     after = house.rest(case["id"])
     assert after["application_version"] == 2
     assert [made["action"] for made in after["decisions"]].count("answered") == 1
+    assert "answer.not_taken" not in [event["type"] for event in house.events(case["id"])]
 
 
-def test_an_old_form_does_not_answer_a_newer_request(house, merchant):
+def test_of_twenty_different_answers_at_once_one_is_taken_and_the_others_are_told_and_keep_their_words(house, merchant):
+    case, path = asked(house)
+    page = merchant.open(path)
+    with ThreadPoolExecutor(8) as pool:
+        sent = list(pool.map(lambda n: merchant.send(f"{path}/answer", page, {"answer_0": f"https://s{n}.example"}),
+                             range(20)))  # fmt: skip
+    assert sorted(answer.status_code for answer in sent) == [303] + [409] * 19
+    taken = next(number for number, answer in enumerate(sent) if answer.status_code == 303)
+    assert house.rest(case["id"])["application"]["website"] == f"https://s{taken}.example"
+    assert all(f"https://s{number}.example" in answer.text for number, answer in enumerate(sent) if number != taken)
+
+
+def test_an_old_form_does_not_answer_a_newer_request_and_says_so(house, merchant):
     case, path = asked(house)
     old = merchant.open(path)
     merchant.send(f"{path}/answer", old, {"answer_0": "https://one.example.com"})
     case = house.rest(case["id"])
+    late = merchant.send(f"{path}/answer", old, {"answer_0": "https://late.example.com"})
+    assert (late.status_code, "was not taken" in late.text) == (409, True), "nothing is asked now"
     house.decide("ann", case, "request_information", request=[{"path": "contact.phone", "text": "Which number?"}])
     house.rest(case["id"], "awaiting_information")
-    merchant.send(f"{path}/answer", old, {"answer_0": "https://two.example.com"})
+    back = merchant.send(f"{path}/answer", old, {"answer_0": "https://two.example.com\nand <b>more</b>"})
+    assert back.status_code == 409
+    assert "was not taken" in back.text
+    assert "we have received your answer" not in back.text
+    assert "<dt>Website</dt>" in back.text
+    assert "https://two.example.com\nand &lt;b&gt;more&lt;/b&gt;" in back.text, "nothing typed is lost"
+    assert "Which number?" in back.text, "and the page goes on with what is asked now"
     after = house.get(case["id"])
     assert (after["status"], after["application_version"]) == ("awaiting_information", 2)
+    noted = [event for event in house.events(case["id"]) if event["type"] == "answer.not_taken"]
+    assert [(event["actor"], event["data"]["parts"]) for event in noted] == [("merchant", 1)] * 2
     newest = link_in(house.letter(case["id"], kind="information_request", round_=2))
     assert newest != path
     assert "Which number?" in merchant.open(path), "the older link still shows how it stands"
+    again = merchant.send(f"{path}/answer", old, {"answer_0": "https://one.example.com"})
+    assert again.headers["location"] == f"{path}?done=answered", "what was taken is said to be taken, however late"
+
+
+def test_an_answer_after_withdrawing_or_with_a_request_of_no_one_is_given_back(house, merchant):
+    case, path = asked(house)
+    page, (_, other) = merchant.open(path), asked(house)
+    foreign = merchant.hidden(merchant.open(other))["request"]
+    merchant.send(f"{path}/withdraw", merchant.open(f"{path}/withdraw"))
+    house.rest(case["id"], "withdrawn")
+    for request in (merchant.hidden(page)["request"], foreign, "none", "x" * 5_000, "a\0b", "' OR 1=1 --"):
+        back = merchant.send(f"{path}/answer", page, {"request": request, "answer_0": "https://kept.example"})
+        assert (back.status_code, "https://kept.example" in back.text) == (409, True), request
+    assert house.get(case["id"])["application_version"] == 1
+
+
+def test_an_answer_by_a_link_that_has_ended_is_given_back(open_product_house):
+    with open_product_house(merchant_link_days=10) as own:
+        _, path = asked(own)
+        browser = MerchantBrowser(own)
+        page, own.clock.by = browser.open(path), timedelta(days=10, seconds=1)
+        back = browser.send(f"{path}/answer", page, {"answer_0": "https://kept.example"})
+        assert (back.status_code, "https://kept.example" in back.text) == (404, True)
+
+
+def test_a_file_that_is_too_large_loses_nothing_that_was_typed(house, merchant):
+    _, path = asked(house)
+    files = [("documents", ("big.txt", b"x" * 6_000_000, ""))]
+    back = merchant.send(f"{path}/answer", merchant.open(path), {"answer_0": "https://kept.example"}, files)
+    assert (back.status_code, "larger than" in back.text) == (413, True)
+    assert "https://kept.example</textarea>" in back.text
 
 
 def test_withdrawing_asks_first_and_happens_once(house, merchant):

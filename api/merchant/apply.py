@@ -10,10 +10,14 @@ from starlette.datastructures import FormData
 from api.auth import Served
 from api.merchant.page import (
     MOST_FILES,
+    NOT_STORED,
     UNKNOWN,
+    CutShort,
     MerchantRoute,
+    by_label,
     csrf_of,
     gate_of,
+    given_back,
     place,
     posted,
     show,
@@ -24,15 +28,19 @@ from api.merchant.page import (
 from graph import applying
 from onboarding import form as questions
 from onboarding.application import EntityType, Role
-from onboarding.errors import BadInput, LinkUnknown
-from onboarding.letters.fields import capital, label
+from onboarding.errors import BadInput, LinkUnknown, StorageUnavailable
 from onboarding.submission import Part
 
 router = APIRouter(prefix="/apply", route_class=MerchantRoute)
+NOT_SENT: Final = "What you typed is saved, but it could not be sent just now: please send it again in a minute."
+LATE: Final = (
+    "The application was sent before, so nothing that is written here was added to it. If something has to be changed, "
+    "please write to us."
+)
 DONE: Final = {"saved": "Saved. You can close this page and come back by your link."}
 _DROP: Final = re.compile(r"drop:(\d{1,4})")
-_PATH: Final = re.compile(r"[a-z_]+(\[\d{1,2}\])?(\.[a-z_]+)?")
-_OURS: Final = frozenset({"csrf", "do", "anyway"})
+_PATH: Final = re.compile(r"(?!(?:csrf|do|anyway|documents)$)[a-z_]+(\[\d{1,2}\])?(\.[a-z_]+)?")
+"""A field of the form, not one of our own."""
 _ROLES: Final[frozenset[Role]] = frozenset(questions.ROLES)
 
 
@@ -60,7 +68,10 @@ async def begin(request: Request, product: Served) -> Response:
     if not gate.begun.allowed(place(request)):
         return too_often(request)
     mail = gate.letters.allowed(kept["email"].strip().lower())
-    token = await applying.begin(product.context, **kept, mail=mail)
+    try:
+        token = await applying.begin(product.context, **kept, mail=mail)
+    except StorageUnavailable:
+        return _start(request, product, 503, kept=kept, problems={"email": NOT_STORED})
     return RedirectResponse(f"/apply/{token}", 303)
 
 
@@ -104,6 +115,7 @@ def _form(
     problems: dict[str, str] | None = None,
     note: str | None = None,
     anyway: bool = False,
+    cut: bool = False,
 ) -> Response:
     policy, as_of = product.context.policy, product.context.clock().date()
     form: EntityType = draft.entity_type  # type: ignore[assignment]
@@ -125,6 +137,7 @@ def _form(
         names=names,
         note=note,
         anyway=anyway,
+        cut=cut,
         longest=questions.LONGEST,
         most_files=MOST_FILES,
     )
@@ -132,36 +145,77 @@ def _form(
 
 @router.post("/{token}")
 async def work(token: str, request: Request, product: Served) -> Response:
-    """Every button saves first. Then it adds a person, takes a file away, or sends."""
-    sent = await posted(request, token)
+    """Every button saves first. Then it adds a person, takes a file away, or sends. Whatever fails gives back."""
     try:
-        return await _work(token, sent, request, product)
+        sent, cut = await posted(request, token), None
+    except CutShort as short:
+        sent, cut = short.form, short
+    try:
+        return await _work(token, sent, cut, request, product)
     except LinkUnknown:
-        return show(request, "given_back.html", 404, typed=_given_back(sent), words=UNKNOWN)
+        return given_back(request, _given_back(sent), UNKNOWN, 404)
+    except StorageUnavailable:
+        onward = (f"/apply/{token}", "Back to the form, as it was last saved")
+        return given_back(request, _given_back(sent), NOT_STORED, 503, onward=onward)
 
 
-async def _work(token: str, sent: FormData, request: Request, product: Served) -> Response:
+async def _work(token: str, sent: FormData, cut: CutShort | None, request: Request, product: Served) -> Response:
     draft = await applying.look(product.context, token)
     if isinstance(draft, applying.Sent):
-        return RedirectResponse(f"/merchant/{token}?done=sent", 303)
-    do = typed(sent, "do")
+        return await _sent_before(token, sent, draft, request, product)
     values, problems = _values(sent, draft, product)
+    if cut is not None:
+        told = {"documents": cut.words}
+        return _form(request, product, token, draft, status=cut.status, values=values, problems=told, cut=True)
+    try:
+        return await _kept(token, sent, draft, values, problems, request, product)
+    except StorageUnavailable:
+        told = {"storage": NOT_STORED}
+        return _form(request, product, token, draft, status=503, values=values, problems=told)
+
+
+async def _kept(
+    token: str,
+    sent: FormData,
+    draft: applying.Draft,
+    values: dict[str, str],
+    problems: dict[str, str],
+    request: Request,
+    product: Served,
+) -> Response:
+    do = typed(sent, "do")
     files, problem = applying.uploaded(await uploads(sent))
     if problem:
         problems["documents"] = problem
     keepable = {path: draft.values.get(path, "") if path in problems else value for path, value in values.items()}
     kept = await _save(product, token, draft, keepable, files, do, problems)
     if isinstance(kept, applying.Sent):
-        return RedirectResponse(f"/merchant/{token}?done=sent", 303)
+        return await _sent_before(token, sent, kept, request, product)
     if not problems and do == "send":
         problems = await applying.problems(product.context, token)
         if not problems or typed(sent, "anyway") == "yes":
-            await applying.send(product.service, token)
-            return RedirectResponse(f"/merchant/{token}?done=sent", 303)
+            return await _send(token, kept, request, product)
         return _form(request, product, token, kept, status=422, problems=problems, anyway=True)
     if problems:
         return _form(request, product, token, kept, status=422, values=values, problems=problems)
     return RedirectResponse(f"/apply/{token}?done=saved{'#people' if do == 'more' else ''}", 303)
+
+
+async def _send(token: str, kept: applying.Draft, request: Request, product: Served) -> Response:
+    try:
+        await applying.send(product.service, token)
+    except StorageUnavailable:
+        return _form(request, product, token, kept, status=503, problems={"storage": NOT_SENT})
+    return RedirectResponse(f"/merchant/{token}?done=sent", 303)
+
+
+async def _sent_before(token: str, sent: FormData, made: applying.Sent, request: Request, product: Served) -> Response:
+    """A second click finds all that it holds in the case; another tab may hold more, which was not taken."""
+    texts = {path: ",".join(map(str, sent.getlist(path))) for path in sent if _PATH.fullmatch(path)}
+    files, unreadable = applying.uploaded(await uploads(sent))
+    if unreadable is None and await applying.holds(product.context, made.case_id, texts, files):
+        return RedirectResponse(f"/merchant/{token}?done=sent", 303)
+    return given_back(request, _given_back(sent), LATE, 409, onward=(f"/merchant/{token}", "See how it stands"))
 
 
 async def _save(
@@ -203,6 +257,6 @@ def _values(sent: FormData, draft: applying.Draft, product: Served) -> tuple[dic
 
 
 def _given_back(sent: FormData) -> list[tuple[str, str]]:
-    """What was typed behind a link that leads nowhere any more, for the writer to keep."""
-    found = [(path, value) for path, value in sent.multi_items() if isinstance(value, str) and value.strip()]
-    return [(capital(label(path)), value) for path, value in found if _PATH.fullmatch(path) and path not in _OURS]
+    """What was typed that cannot be taken, for the writer to keep."""
+    found = [(path, value) for path, value in sent.multi_items() if isinstance(value, str)]
+    return by_label([(path, value) for path, value in found if _PATH.fullmatch(path)])

@@ -1,5 +1,9 @@
 """The merchant's case by their own link: how it stands, the answer to what was asked, and withdrawing."""
 
+import re
+from collections.abc import Sequence
+from functools import partial
+from itertools import zip_longest
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -8,10 +12,22 @@ from pydantic import JsonValue
 from starlette.datastructures import FormData
 
 from api.auth import Served
-from api.merchant.page import MerchantRoute, csrf_of, posted, show, typed, uploads
+from api.merchant.page import (
+    NOT_STORED,
+    UNKNOWN,
+    CutShort,
+    MerchantRoute,
+    by_label,
+    csrf_of,
+    given_back,
+    posted,
+    show,
+    typed,
+    uploads,
+)
 from graph import merchants
 from onboarding.door import make_part, uploaded_part
-from onboarding.errors import BadInput, Conflict
+from onboarding.errors import BadInput, Conflict, LinkUnknown, StorageUnavailable
 from onboarding.submission import Part
 
 router = APIRouter(prefix="/merchant", route_class=MerchantRoute)
@@ -21,6 +37,8 @@ DONE: Final = {
     "withdrawn": "Your application is withdrawn.",
 }
 LONGEST: Final = 10_000
+_ID: Final = re.compile(r"[\w-]{1,64}")
+_ANSWER: Final = re.compile(r"answer_(\d{1,2})")
 TOO_LATE: Final = "It cannot be withdrawn at this point. Please write to us."
 
 
@@ -44,8 +62,9 @@ def _page(
     note: str | None = None,
     kept: list[str] | None = None,
     problems: dict[str, str] | None = None,
+    late: list[tuple[str, str]] | None = None,
 ) -> Response:
-    kept = kept or [""] * len(seen.asked)
+    kept = (kept or [""] * len(seen.asked))[: len(seen.asked)]
     return show(
         request,
         "status.html",
@@ -56,37 +75,66 @@ def _page(
         csrf=csrf_of(product, token),
         note=note,
         problems=problems or {},
+        late=late is not None,
+        typed=late,
         longest=LONGEST,
     )
 
 
 @router.post("/{token}/answer")
 async def answer(token: str, request: Request, product: Served) -> Response:
-    """Take the answer to the request that was shown; twice is once. What was typed comes back with every error."""
-    seen = await merchants.look(product.service, token)
-    form = await posted(request, token)
-    request_id = typed(form, "request")
-    if seen.request_id == request_id:
-        kept = [typed(form, f"answer_{number}") for number in range(len(seen.asked))]
-        parts, problems = await _parts(form, seen, kept)
-        if problems:
-            return _page(request, product, token, seen, status=422, kept=kept, problems=problems)
-        await merchants.answer(product.service, token, request_id, parts)
-    return RedirectResponse(f"/merchant/{token}?done=answered", 303)
+    """Take the answer to the request that was shown; twice is once. What was not taken comes back, and is said."""
+    try:
+        form, cut = await posted(request, token), None
+    except CutShort as short:
+        form, cut = short.form, short
+    try:
+        return await _answer(token, form, cut, request, product)
+    except (LinkUnknown, StorageUnavailable) as error:
+        words, status = (UNKNOWN, 404) if isinstance(error, LinkUnknown) else (NOT_STORED, 503)
+        given = [(f"Answer {number + 1}", text) for number, text in enumerate(_texts(form)) if text.strip()]
+        return given_back(request, given, words, status, onward=(f"/merchant/{token}", "Back to the page"))
 
 
-async def _parts(form: FormData, seen: merchants.Followed, kept: list[str]) -> tuple[list[Part], dict[str, str]]:
+async def _answer(token: str, form: FormData, cut: CutShort | None, request: Request, product: Served) -> Response:
+    request_id = typed(form, "request") if _ID.fullmatch(typed(form, "request")) else ""
+    seen, paths = await merchants.asked(product.service, token, request_id)
+    texts = _texts(form, len(paths))
+    again = partial(_page, request, product, token, seen, kept=texts)
+    if cut is not None and seen.request_id == request_id:
+        return again(status=cut.status, problems={"documents": f"{cut.words} Please choose your files again."})
+    parts, problems = await _parts(form, paths, texts)
+    if problems and seen.request_id == request_id:
+        return again(status=422, problems=problems)
+    try:
+        taken = not problems and not cut and await merchants.answer(product.service, token, request_id, parts)
+    except StorageUnavailable:
+        return again(status=503, problems={"storage": NOT_STORED})
+    if taken:
+        return RedirectResponse(f"/merchant/{token}?done=answered", 303)
+    now = await merchants.look(product.service, token)
+    late = by_label(list(zip_longest(paths, texts, fillvalue="")))
+    return _page(request, product, token, now, status=409, late=late)
+
+
+def _texts(form: FormData, least: int = 0) -> list[str]:
+    """The answers in the order of what was asked."""
+    most = max([least, *(int(found[1]) + 1 for name in form if (found := _ANSWER.fullmatch(name)))])
+    return [typed(form, f"answer_{number}") for number in range(most)]
+
+
+async def _parts(form: FormData, paths: Sequence[str], texts: list[str]) -> tuple[list[Part], dict[str, str]]:
     """What was answered, and what is wrong with it by field."""
     problems: dict[str, str] = {}
     answers: dict[str, JsonValue] = {}
-    for number, (item, text) in enumerate(zip(seen.asked, kept, strict=True)):
+    for number, (path, text) in enumerate(zip(paths, texts, strict=False)):
         if len(text) > LONGEST:
             problems[f"answer_{number}"] = f"This is longer than {LONGEST} characters."
         elif "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
             problems[f"answer_{number}"] = "This contains a character that cannot be kept."
         elif text.strip():
-            before = answers.get(item.path)
-            answers[item.path] = f"{before}\n{text.strip()}" if before else text.strip()
+            before = answers.get(path)
+            answers[path] = f"{before}\n{text.strip()}" if before else text.strip()
     parts = [make_part(answers, "json", kind="answers")] if answers else []
     for name, body in await uploads(form):
         try:
@@ -94,7 +142,7 @@ async def _parts(form: FormData, seen: merchants.Followed, kept: list[str]) -> t
         except BadInput as error:
             problems["documents"] = f"{error.detail} Please choose your files again."
     if not parts and not problems:
-        problems["answer_0" if seen.asked else "documents"] = "Please answer, or add a document."
+        problems["answer_0" if paths else "documents"] = "Please answer, or add a document."
     return parts, problems
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.auth import product_of
 from api.console.page import HEADERS, MOST_FIELDS, same_origin, templates
@@ -21,6 +21,7 @@ from api.locales import locale_of, moment
 from api.problems import status_of
 from graph.wiring import Product
 from onboarding.errors import BadInput, Forbidden, LinkUnknown, OnboardingError
+from onboarding.letters.fields import capital, label
 
 FORMS_EACH: Final = (300, timedelta(minutes=15))
 WRONG_EACH: Final = (60, timedelta(minutes=15))
@@ -30,6 +31,10 @@ MOST_FILES: Final = 10
 LONGEST_FIELD: Final = 200_000
 """Bytes of one field as it is read; what may be kept is less, and a longer one is given back with a word about it."""
 templates.env.filters["local_moment"] = moment
+NOT_STORED: Final = (
+    "We could not store this just now, so nothing was saved or sent. What you typed is below: please try again in a "
+    "minute. Files have to be chosen again."
+)
 UNKNOWN: Final = "This link does not work, or does not work any more. Please use the newest link we sent you."
 
 
@@ -42,6 +47,14 @@ class Gate:
         self.letters, self.begun = Throttle(*LETTERS_EACH, clock), Throttle(*BEGUN_EACH, clock)
 
 
+class CutShort(Exception):
+    """A form of ours whose end could not be read, for ``error``; ``form`` is what had come until then."""
+
+    def __init__(self, form: FormData, error: HTTPException | BadInput) -> None:
+        self.form, self.words = form, error.detail
+        self.status = status_of(error) if isinstance(error, OnboardingError) else error.status_code
+
+
 class MerchantRoute(APIRoute):
     """Every answer carries the headers, every error is a page, and nobody tries too often."""
 
@@ -50,6 +63,8 @@ class MerchantRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             answer = await _answered(request, inner)
+            if answer.status_code == 503:
+                answer.headers["Retry-After"] = "60"
             for name, value in HEADERS.items():
                 answer.headers[name] = value
             return answer
@@ -69,6 +84,8 @@ async def _answered(request: Request, inner: Callable[[Request], Coroutine[Any, 
         return sorry(request, UNKNOWN, 404) if known else too_often(request)
     except OnboardingError as error:
         return sorry(request, error.detail, status_of(error))
+    except CutShort as cut:
+        return sorry(request, cut.words, cut.status)
     except HTTPException as error:
         return sorry(request, str(error.detail), error.status_code)
     except RequestValidationError:
@@ -109,18 +126,54 @@ def csrf_of(product: Product, token: str) -> str:
 
 
 async def posted(request: Request, token: str) -> FormData:
-    """The form, if a page of ours behind this very link sent it. Raises Forbidden, BadInput, TooLarge."""
+    """The form, if a page of ours behind this very link sent it. Raises Forbidden, BadInput, TooLarge, CutShort."""
     product = product_of(request)
     same_origin(request, product)
-    try:
-        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD)
-    except TooLarge:
-        raise
-    except (MultiPartException, HTTPException, ValueError, LookupError) as error:
-        raise BadInput("The form cannot be read. Was a text or the number of files too large?") from error
+    form, error = await _read(request)
     if not hmac.compare_digest(str(form.get("csrf", "")).encode(), csrf_of(product, token).encode()):
-        raise Forbidden("This form is not from this page. Open the page again.")
+        raise error or Forbidden("This form is not from this page. Open the page again.")
+    if error is not None:
+        raise CutShort(form, error)
     return form
+
+
+class _InMemory(MultiPartParser):
+    """Files are held in memory, where the byte cap bounds them: a full disk loses no form."""
+
+    spool_max_size = 0
+
+
+async def _read(request: Request) -> tuple[FormData, HTTPException | BadInput | None]:
+    """What can be read of the form, and why the rest cannot."""
+    items: list[tuple[str, str | UploadFile]] = []
+    try:
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            return await request.form(max_fields=MOST_FIELDS), None
+        limits = {"max_files": MOST_FILES, "max_fields": MOST_FIELDS, "max_part_size": LONGEST_FIELD}
+        parser = _InMemory(request.headers, request.stream(), **limits)
+        items = parser.items
+        return await parser.parse(), None
+    except TooLarge as error:
+        return _texts(items), error
+    except (MultiPartException, HTTPException, ValueError, LookupError):
+        return _texts(items), BadInput("The form cannot be read. Was a text or the number of files too large?")
+
+
+def _texts(items: list[tuple[str, str | UploadFile]]) -> FormData:
+    return FormData([(name, value) for name, value in items if isinstance(value, str)])
+
+
+def given_back(
+    request: Request, given: list[tuple[str, str]], words: str, status: int, *, onward: tuple[str, str] | None = None
+) -> HTMLResponse:
+    """What was not taken, in words, with what was typed for the writer to keep. ``onward``: ``(address, words)``."""
+    onward = onward or ("/apply/resume", "Have your link sent to you again")
+    return show(request, "given_back.html", status, typed=given, words=words, onward=onward)
+
+
+def by_label(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """``(path, text)`` as ``(label, text)``, without what is empty."""
+    return [(capital(label(path)), text) for path, text in given if text.strip()]
 
 
 def typed(form: FormData, name: str) -> str:
