@@ -1,7 +1,7 @@
 """A configured model: how it is reached, what it may cost, and where its answers are remembered."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
@@ -59,7 +59,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Model:
-    """A configured model, one a process. ``endpoint`` None: only recordings answer. ``gate`` bounds calls at once.
+    """A configured model, one a process. ``endpoint`` None: only recordings answer. ``gate`` bounds calls at once:
+    a call is made inside it; entering may take long and raises ServiceUnavailable or ServiceRefused.
 
     ``library`` holds answers recorded elsewhere: they are used first, and noted on the case at the price they had.
 
@@ -71,7 +72,7 @@ class Model:
     prices: Prices
     limits: Limits = Limits()
     breaker: Breaker = field(default_factory=Breaker)
-    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
+    gate: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     alone: bool = False
     library: Library | None = None
     recorded: bool = False

@@ -8,6 +8,7 @@ import hashlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -18,7 +19,7 @@ from agents.answers import Answer, Malformed, parse, schema_of
 from agents.model import Memory, Model
 from agents.prompt import Prompt
 from onboarding import tracing
-from onboarding.errors import RecordingMissing
+from onboarding.errors import RecordingMissing, ServiceRefused, ServiceUnavailable
 from onboarding.model_call import CallOutcome, ModelCall, ModelGaveUp, ModelRefused, ModelUnavailable, Reply, Spent
 
 A = TypeVar("A", bound=Answer)
@@ -143,17 +144,17 @@ class Talk:
 
     async def _once(self, once: Callable[[float], Awaitable[Reply]]) -> Reply:
         breaker = self.model.breaker
-        try:
-            async with asyncio.timeout(self._left()):
-                await self.model.gate.acquire()
-        except TimeoutError:
-            raise ModelGaveUp("too many calls at once, no turn in time") from None
-        try:
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._left()):
+                    await stack.enter_async_context(self.model.gate())
+            except TimeoutError:
+                raise ModelGaveUp("too many calls at once, no turn in time") from None
+            except (ServiceUnavailable, ServiceRefused) as error:
+                raise ModelGaveUp(f"no turn: {error.detail}") from None
             if not breaker.enter():
                 raise ModelGaveUp("the endpoint failed again and again and is left alone for a while")
             return await self._guarded(once)
-        finally:
-            self.model.gate.release()
 
     async def _guarded(self, once: Callable[[float], Awaitable[Reply]]) -> Reply:
         """One call in bounded time, and the breaker is told how it went."""

@@ -16,6 +16,7 @@ from flows import housekeeping
 from flows.automations import automate
 from flows.environment import POOL
 from flows.in_process import InProcessWorker
+from flows.limits import limit
 from flows.onboarding import onboarding
 from flows.pre_onboarding import pre_onboarding
 from onboarding.settings import Settings
@@ -48,23 +49,25 @@ async def deploy(settings: Settings) -> list[str]:
     """Make or update everything; returns a line for each thing."""
     told: list[str] = []
     async with get_client() as client:
-        await _pool(client)
+        await _pool(client, settings.limit_cases)
         told.append(f"work pool {POOL} ({InProcessWorker.type}), queues {', '.join(QUEUES)}")
         ids = {}
         for deployment in DEPLOYMENTS:
             ids[deployment.flow.name] = await _deployment(client, deployment)
             clock = f" every {deployment.every}" if deployment.every else ""
             told.append(f"deployment {deployment.flow.name}/{deployment.flow.name}{clock}")
-        told += [f"automation {name}" for name in await automate(client, ids["rescreen"])]
+        told += await limit(client, settings)
+        told += [f"automation {name}" for name in await automate(client, settings, ids)]
     return told
 
 
-async def _pool(client: PrefectClient) -> None:
+async def _pool(client: PrefectClient, limit: int | None) -> None:
     pool = WorkPoolCreate(
         name=POOL,
         type=InProcessWorker.type,
         base_job_template=InProcessWorker.get_default_base_job_template(),
         description="Segments of cases, and what the clock starts.",
+        concurrency_limit=limit,
     )
     await client.create_work_pool(pool, overwrite=True)
     for name, priority in QUEUES.items():

@@ -16,8 +16,11 @@ DEFAULTS: Final = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_WORKER_QUERY_SECONDS": "0.5",
     "PREFECT_WORKER_ENABLE_CANCELLATION": "false",
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 """Nothing is reported to anybody, nothing is pickled, no result is kept, no log line leaves the process.
+
+Places of limits are kept in a file: in the server's memory they would be taken for ever once it is restarted.
 
 A run is never cancelled from Prefect's side: cases end by decisions, and Prefect's users are no reviewers.
 """

@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from prefect.client.schemas.objects import State
 from prefect.states import AwaitingRetry, Completed, Failed
 
-from checkpoints import audit, cases
+from checkpoints import audit, cases, effects, reviews
 from checkpoints.database import Tx
 from flows.engine import this_run
 from flows.product import Home, at_home
@@ -18,6 +18,10 @@ from graph.housekeeping import SUSPECT
 from graph.step import WATCH
 from onboarding.errors import CaseNotFound, StorageUnavailable
 from onboarding.settings import Settings
+
+SET_ASIDE: Final = "SetAside"
+NOT_ACTIVATED: Final = "NotActivated"
+"""States that somebody has to do something about: Prefect's server acts on their events."""
 
 
 async def run_segment(case_id: str) -> State[Any]:
@@ -31,8 +35,8 @@ async def run_segment(case_id: str) -> State[Any]:
         WATCH.set(watching(run.id, run.run_count))
         async with home.places.place(alone=before.attempts >= SUSPECT):
             await _advance(home, case_id)
-        row = await context.db.read(lambda tx: cases.get(tx, case_id))
-        return _ended(row, correspondence.console(context, case_id))
+        row, failed = await context.db.read(lambda tx: (cases.get(tx, case_id), _failed(tx, case_id)))
+        return _ended(row, failed, correspondence.console(context, case_id))
 
 
 def _named(run_id: UUID, settings: Settings) -> dict[str, str]:
@@ -61,10 +65,20 @@ async def _advance(home: Home, case_id: str) -> None:
         home.product.engine.timer.letters()
 
 
-def _ended(row: Any, page: str) -> State[Any]:
+def _failed(tx: Tx, case_id: str) -> str:
+    """What became of each service, where a person has to say what now; else nothing."""
+    wait = reviews.waiting(tx, case_id)
+    if wait is None or wait.stage != "activation":
+        return ""
+    return ", ".join(f"{row['service']} {row['status'].replace('_', ' ')}" for row in effects.of_case(tx, case_id))
+
+
+def _ended(row: Any, failed: str, page: str) -> State[Any]:
     """The state to end in. Its message, which the run's page shows, leads to the case."""
     if row.status == "quarantined":
-        return Failed(name="SetAside", message=f"The case was set aside, an operator has to look at it: {page}")
+        return Failed(name=SET_ASIDE, message=f"The case was set aside, an operator has to look at it: {page}")
+    if failed and row.work_asked <= row.work_done:
+        return Failed(name=NOT_ACTIVATED, message=f"Not activated ({failed}), a person has to say what now: {page}")
     if row.work_asked <= row.work_done:
         words = row.status.replace("_", " ")
         return Completed(name=words.title().replace(" ", ""), message=f"The case is {words}: {page}")

@@ -52,7 +52,6 @@ class Triggers:
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
-        await self._api.aclose()
 
     async def empty(self) -> None:
         """Send all that waits now, in the foreground. Raises ServiceUnavailable, ServiceRefused, StorageUnavailable."""

@@ -36,12 +36,14 @@ from graph.runner import Runner
 from graph.service import Service
 from graph.timer import Timer
 from graph.triggers import Triggers
+from graph.turns import prefect, turn
 from onboarding import faults
 from onboarding.errors import DataDirInUse
 from onboarding.policy import Policy
 from onboarding.screening import Watchlist
 from onboarding.settings import BadSettings, Settings
 from tools import mail
+from tools.limit import Turn, free
 from tools.patience import Patience
 from tools.prefect_api import PrefectApi
 from tools.svc1 import svc1, svc1_tools
@@ -116,8 +118,9 @@ async def open_product(
         lookup = Lookup(secret(settings))
         if db.owner is not None:
             await db.write(partial(installation.join, lookup=lookup))
-        first = svc1(settings.svc1_url or f"{self_url}/sandbox/svc1", _patience(settings))
-        second = svc2(settings.svc2_url or f"{self_url}/sandbox/svc2", _patience(settings))
+        api, patience = prefect(settings, stack), _patience(settings)
+        first = svc1(settings.svc1_url or f"{self_url}/sandbox/svc1", patience, turn(settings, "svc1", api, stack))
+        second = svc2(settings.svc2_url or f"{self_url}/sandbox/svc2", patience, turn(settings, "svc2", api, stack))
         for client in (first, second):
             await stack.enter_async_context(client)
         context = Context(
@@ -129,18 +132,23 @@ async def open_product(
             services={tool.name: tool for tool in (*svc1_tools(first), *svc2_tools(second))},
             clock=db.clock,
             observer=observer or Silent(),
-            model=await _model(settings, stack),
+            model=await _model(settings, stack, turn(settings, "model", api, stack)),
             heard=getattr(observer, "model_called", ignore),
             website=await _website(settings, stack),
         )
         runner = Runner(build_graph(open_saver(db)), context)
-        yield await _assembled(context, runner, role, stack)
+        yield await _assembled(context, runner, role, api, stack)
 
 
-async def _assembled(context: Context, runner: Runner, role: Role, stack: AsyncExitStack) -> Product:
+async def _assembled(
+    context: Context, runner: Runner, role: Role, api: PrefectApi | None, stack: AsyncExitStack
+) -> Product:
     """The engine that was chosen, and the verbs that tell it of work."""
     settings = context.settings
-    dispatcher = await _dispatcher(context, runner, role, stack, lambda: timer.letters())
+    if api is not None:
+        dispatcher: Dispatcher = Triggers(context, api)
+    else:
+        dispatcher = await _dispatcher(context, runner, role, stack, lambda: timer.letters())
     house = Housekeeping(context, runner.graph, dispatcher, deliver(settings))
     timer = Timer(house, settings.sweep_seconds, sweeps=role != "api" and settings.engine != "prefect")
     engine = Engine(dispatcher, timer, runner.drain)
@@ -150,12 +158,10 @@ async def _assembled(context: Context, runner: Runner, role: Role, stack: AsyncE
 async def _dispatcher(
     context: Context, runner: Runner, role: Role, stack: AsyncExitStack, ended: Callable[[], None]
 ) -> Dispatcher:
-    """Who gets cases advanced. Raises BadSettings."""
+    """Who gets cases advanced, without Prefect. Raises BadSettings."""
     settings = context.settings
     if settings.engine == "procrastinate":
         return await _jobs(context, runner, role, stack, ended)
-    if settings.engine == "prefect":
-        return Triggers(context, PrefectApi(settings.prefect_api_url, settings.prefect_auth))
     return Elsewhere() if role == "api" else Pool(runner, settings.concurrency, ended)
 
 
@@ -232,10 +238,10 @@ async def live_model(settings: Settings | None) -> AsyncIterator[Model | None]:
     async with AsyncExitStack() as stack:
         if settings is not None and not settings.model:
             raise BadSettings("Set ONBOARD_MODEL: no model is configured that could be asked.")
-        yield await _model(settings, stack) if settings is not None else None
+        yield await _model(settings, stack, free) if settings is not None else None
 
 
-async def _model(settings: Settings, stack: AsyncExitStack) -> Model | None:
+async def _model(settings: Settings, stack: AsyncExitStack, turn: Turn) -> Model | None:
     """The configured model, None for rules alone. Raises BadSettings without a key for the public endpoint."""
     if not settings.model:
         return None
@@ -251,11 +257,18 @@ async def _model(settings: Settings, stack: AsyncExitStack) -> Model | None:
         schema_mode=settings.model_schema,
     )
     stack.push_async_callback(endpoint.aclose)
-    return configured(settings, endpoint)
+    return configured(settings, endpoint, turn)
 
 
-def configured(settings: Settings, endpoint: Endpoint | None) -> Model:
+def configured(settings: Settings, endpoint: Endpoint | None, turn: Turn = free) -> Model:
     """A model with the budgets of ``settings``; without an endpoint it answers from recordings only."""
+    here = asyncio.Semaphore(settings.model_concurrency)
+
+    @asynccontextmanager
+    async def gate() -> AsyncIterator[None]:
+        async with here, turn():
+            yield
+
     limits = Limits(
         calls=settings.model_calls,
         tokens=settings.model_tokens,
@@ -270,7 +283,7 @@ def configured(settings: Settings, endpoint: Endpoint | None) -> Model:
         endpoint=endpoint,
         prices=Prices.load(settings.model_prices),
         limits=limits,
-        gate=asyncio.Semaphore(settings.model_concurrency),
+        gate=gate,
     )
 
 

@@ -80,6 +80,23 @@ class Settings(Value):
     prefect_ui_url: str | None = Field(
         default=None, description="Where people reach Prefect's pages; a case then links to its flow runs."
     )
+    limit_cases: int | None = Field(
+        default=None, ge=1, description="Cases advanced at once in all workers together (Prefect); default: no limit."
+    )
+    limit_svc1: int | None = Field(
+        default=None, ge=1, description="Calls to SVC1 at once in all workers together (Prefect); default: no limit."
+    )
+    limit_svc2: int | None = Field(
+        default=None, ge=1, description="Calls to SVC2 at once in all workers together (Prefect); default: no limit."
+    )
+    limit_model: int | None = Field(
+        default=None, ge=1, description="Calls to the model at once in all workers (Prefect); default: no limit."
+    )
+    prefect_notify: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9-]+/[A-Za-z0-9-]+$",
+        description="Notification block in Prefect (`type/name`) that hears of failed activations; default: none.",
+    )
     concurrency: int = Field(default=16, ge=1, le=1000, description="Cases advanced at once in this process.")
     lease_seconds: float = Field(
         default=15, gt=0, description="How long a process that hangs keeps the cases it runs (PostgreSQL)."

