@@ -107,7 +107,7 @@ def test_restarted_every_other_second_it_loses_and_doubles_nothing(fleet: Fleet,
 
     with ThreadPoolExecutor(6) as hands:
         restarts = hands.submit(restart)
-        names = [f"restarted-{number}" for number in range(10)]
+        names = [f"restarted-{number}" for number in range(6)]
         case_ids = list(hands.map(lambda name: whole(fleet, name, trading_name="[svc1:slow:1]"), names))
         over.set()
     print(f"{restarts.result()} restarts, {len(case_ids)} cases")
@@ -131,7 +131,7 @@ def test_cut_off_at_every_third_commit_workers_lose_and_double_nothing(fleet: Fl
     threading.Thread(target=cut, daemon=True).start()
     try:
         with ThreadPoolExecutor(6) as hands:
-            case_ids = list(hands.map(lambda number: whole(fleet, f"cut-{number}"), range(10)))
+            case_ids = list(hands.map(lambda number: whole(fleet, f"cut-{number}"), range(6)))
     finally:
         over.set()
     print(f"{proxy.cuts} connections cut at COMMIT")
@@ -146,13 +146,13 @@ def test_all_that_waits_approved_in_one_second_is_done_and_memory_stays_flat(fle
     for wave in range(2):
         with fleet.api(0) as api, ThreadPoolExecutor(8) as hands:
             case_ids = [
-                str(api.post("/v1/cases", json=merchant(f"flood-{wave}-{number}")).json()["id"]) for number in range(16)
+                str(api.post("/v1/cases", json=merchant(f"flood-{wave}-{number}")).json()["id"]) for number in range(12)
             ]
             for case_id in case_ids:
                 comes(api, case_id, "in_review")
             paths = [f"/v1/cases/{case_id}/decision" for case_id in case_ids]
             answers = list(hands.map(lambda path: api.post(path, json={"action": "approve"}).status_code, paths))
-            assert answers == [200] * 16
+            assert answers == [200] * 12
             for case_id in case_ids:
                 comes(api, case_id, "active")
         sound(fleet, case_ids)
