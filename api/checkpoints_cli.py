@@ -1,25 +1,17 @@
-"""``onboard checkpoints``: what the graph remembers of a case, taken away, read back, and played again."""
+"""``onboard checkpoints``: what the graph remembers of a case, taken away, read back, and played again.
+
+What a command needs beyond the shell it imports when it is called, so that the others start without it.
+"""
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from api import show as display
-from api import steps as stepwise
-from api.shell import Json, err, out, present, service, settings_of, told
-from checkpoints.casefile import CaseFile
-from graph import archive
-from graph.backtest import backtest
-from graph.difference import Difference, difference
-from graph.replay import Player, versions
-from graph.what_if import assignments, fork, substituted
-from graph.wiring import live_model, own
+from api.shell import Json, out, present, service, settings_of, told
 from onboarding.errors import BadInput, DataDirInUse
-from onboarding.policy import Policy
-from onboarding.settings import Settings
 
 checkpoints = typer.Typer(no_args_is_help=True, help="What the graph remembers of a case; bundles and replays.")
 CaseOrBundle = Annotated[str, typer.Argument(help="The case's id, or the path of a bundle.")]
@@ -36,6 +28,9 @@ def list_(case: Annotated[str, typer.Argument(help="The case's id.")], as_json: 
 @checkpoints.command("show")
 def show(case: CaseOrBundle, as_json: Json = False) -> None:
     """Step through a case: how long each step took, what it changed, what the model cost."""
+    from api import steps as stepwise
+    from graph import archive
+
     with told():
         rows = stepwise.steps(archive.case_file(settings_of(), case))
         present(rows, as_json, stepwise.page(rows))
@@ -48,6 +43,9 @@ def export(
     redact: Annotated[bool, typer.Option("--redact", help="Personal data under pseudonyms.")] = False,
 ) -> None:
     """Write a case as one SQLite file, readable in Datasette; the findings that redaction breaks are listed."""
+    from graph import archive
+    from graph.wiring import own
+
     target = file or Path(f"case-{case}.db")
     with told():
         if target.exists():
@@ -74,6 +72,8 @@ def _download(case: str, target: Path, redact: bool) -> None:
 @checkpoints.command("import")
 def import_(file: Annotated[Path, typer.Argument(help="A bundle.")]) -> None:
     """Read a bundle into this installation, as a copy to look at: it can never be decided or activated."""
+    from graph import archive
+
     with told():
         found = asyncio.run(archive.import_(settings_of(), file))
         out.print(f"case {found.id} is here as a copy")
@@ -97,6 +97,10 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Play a case again from what was recorded: no network, no letter, no effect. Shows where it first differs."""
+    from api import replaying
+    from api import steps as stepwise
+    from graph import archive
+
     with told():
         settings = settings_of()
         if policy and policy != "recorded":
@@ -104,44 +108,12 @@ def replay(
         if every:
             if case or from_step is not None or values or live_model or policy == "recorded":
                 raise BadInput("--all takes --status, --policy and --workers only.")
-            _replay_all(settings, status or [], workers, as_json)
+            result = replaying.all_replayed(settings, status or [], workers)
+            present(result.to_json(), as_json, stepwise.backtested(result))
         elif case is None:
             raise BadInput("Name a case or a bundle, or say --all.")
         else:
             file = archive.case_file(settings, case)
-            found = asyncio.run(_replay(settings, file, policy == "recorded", from_step, values or [], live_model))
+            play = replaying.replayed(settings, file, policy == "recorded", from_step, values or [], live_model)
+            found = asyncio.run(play)
             present(found.to_json(), as_json, stepwise.replayed(found))
-
-
-async def _replay(
-    settings: Settings, file: CaseFile, own_policy: bool, from_step: int | None, values: list[str], live: bool
-) -> Difference:
-    policy = _recorded(file) if own_policy else archive.policy_of(settings)
-    watchlist, sets = archive.watchlist_of(settings), assignments(values)
-    start = fork(file, from_step, sets) if from_step is not None else None
-    async with live_model(settings if live else None) as model:
-        player = Player(settings, policy, watchlist, model)
-        played = await player.play(file if start else substituted(file, sets), start)
-    found = difference(file, played, after=start.row["n"] if start else 0)
-    found.versions.update(versions(file, policy, watchlist))
-    return found
-
-
-def _recorded(file: CaseFile) -> Policy:
-    """The policy that came with the bundle. Raises BadInput when it did not."""
-    document: Any = next((row["document"] for row in file.versions if row["name"] == "policy"), None)
-    if document is None:
-        raise BadInput("The policy was not recorded with this case; name a file.")
-    return Policy.from_document(document)
-
-
-def _replay_all(settings: Settings, status: list[str], workers: int | None, as_json: bool) -> None:
-    with Progress(console=err, transient=True) as progress:
-        task = progress.add_task("replaying", total=None)
-        result = backtest(
-            settings,
-            statuses=status,
-            workers=workers,
-            tick=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    present(result.to_json(), as_json, stepwise.backtested(result))

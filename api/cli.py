@@ -1,4 +1,7 @@
-"""The shell face: ``onboard --help``."""
+"""The shell face: ``onboard --help``.
+
+Most commands only call a running service, and start in a second: what the others need is imported when they are called.
+"""
 
 import asyncio
 import sys
@@ -9,18 +12,17 @@ from urllib.parse import quote
 import typer
 
 from api import custody_cli
-from api import doctor as checkup
 from api import show as display
 from api.checkpoints_cli import checkpoints
-from api.evaluate import evaluate
-from api.serve import configure_logging
-from api.serve import serve as run_service
 from api.shell import Json, complain, err, out, present, service, settings_of, told
-from api.work import work as run_worker
-from graph import administration
 from onboarding.errors import BadInput
 
-app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The shell face: ``onboard --help``.",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
 tokens = typer.Typer(no_args_is_help=True, help="Bearer tokens of backends and people.")
 app.add_typer(tokens, name="token")
 app.add_typer(checkpoints, name="checkpoints")
@@ -39,6 +41,9 @@ def serve(
     ] = False,
 ) -> None:
     """Run the service: API, pages, engine, and the sandbox where no SVC1 or SVC2 is configured."""
+    from api.logs import configure_logging
+    from api.serve import serve as run_service
+
     configure_logging()
 
     def ready(url: str, link: str) -> None:
@@ -54,6 +59,9 @@ def serve(
 @app.command()
 def work() -> None:
     """Run cases beside replicas of the service, over one PostgreSQL; serves only health and metrics."""
+    from api.logs import configure_logging
+    from api.work import work as run_worker
+
     configure_logging()
 
     def ready(url: str) -> None:
@@ -68,6 +76,8 @@ def sign_in(
     name: Annotated[str, typer.Argument(help="Who signs in: the name of a live token.")] = "admin",
 ) -> None:
     """Print a link that signs somebody in to the console, once, within the hour."""
+    from graph import administration
+
     with told():
         out.print(asyncio.run(administration.sign_in_link(settings_of(), name)), soft_wrap=True, highlight=False)
 
@@ -187,6 +197,8 @@ def eval_(
 
     With ONBOARD_MODEL or recordings: by rules, by the model alone, and by both, side by side.
     """
+    from api.evaluate import evaluate
+
     with told():
         report = evaluate(file, results, settings_of(), err, recordings)
         present(report.data, as_json, report.table())
@@ -203,6 +215,8 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check the settings, the storage, the audit chains, and cases that need an operator."""
+    from api import doctor as checkup
+
     with told():
         report = asyncio.run(checkup.examine(settings_of(), audit=audit, anchor=anchor))
         present(report, as_json, checkup.table(report))
@@ -221,6 +235,8 @@ def token_create(
     as_json: Json = False,
 ) -> None:
     """Make a bearer token; it is printed this once."""
+    from graph import administration
+
     with told():
         token = asyncio.run(administration.create_token(settings_of(), name, role, email))
         present({"name": name, "role": role, "email": email, "token": token}, as_json, token)
@@ -229,6 +245,8 @@ def token_create(
 @tokens.command("revoke")
 def token_revoke(name: Annotated[str, typer.Argument(help="Whose tokens end now.")]) -> None:
     """End every live token of this name."""
+    from graph import administration
+
     with told():
         count = asyncio.run(administration.revoke_tokens(settings_of(), name))
         out.print(f"{count} token(s) of {name} ended")

@@ -1,4 +1,7 @@
-"""Commands for whole cases and whole ledgers: rebuild, erase, backup, restore, reseal, and the audit trail."""
+"""Commands for whole cases and whole ledgers: rebuild, erase, backup, restore, reseal, and the audit trail.
+
+What works on the ledger is imported when it is called for, so that the other commands start without it.
+"""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +12,6 @@ import typer
 
 from api import show as display
 from api.shell import Json, err, out, present, service, settings_of, told
-from graph import safekeeping
 
 audit = typer.Typer(no_args_is_help=True, help="The audit trail of all cases, to take away and to verify.")
 Case = Annotated[str, typer.Argument(help="The case's id.")]
@@ -37,6 +39,8 @@ def erase(
 
 def backup(file: Annotated[Path, typer.Argument(help="Where the copy goes.")]) -> None:
     """Copy the ledger while it is in use. Keep the secret-key file and the encryption key elsewhere."""
+    from graph import safekeeping
+
     with told():
         safekeeping.backup(settings_of(), file)
         out.print(f"{file}: {file.stat().st_size:,} bytes")
@@ -44,6 +48,8 @@ def backup(file: Annotated[Path, typer.Argument(help="Where the copy goes.")]) -
 
 def restore(file: Annotated[Path, typer.Argument(help="A file of `onboard backup`.")]) -> None:
     """Put a backup where there is no ledger yet; services are then asked by key before anything is repeated."""
+    from graph import safekeeping
+
     with told():
         count = asyncio.run(safekeeping.restore(settings_of(), file))
         out.print(f"{count} case(s) restored; start the service when the secret-key file is in place")
@@ -55,6 +61,8 @@ def reseal(
     ] = False,
 ) -> None:
     """Seal everything stored with the first key of ONBOARD_ENCRYPTION_KEY, beside a running service."""
+    from graph import safekeeping
+
     with told():
         bad: list[str] = []
         count = asyncio.run(safekeeping.reseal(settings_of(), bad.append, plain_too=plain_too))
@@ -68,6 +76,8 @@ def reseal(
 @audit.command("export")
 def export(file: Annotated[Path, typer.Argument(help="Where the JSON lines go.")], as_json: Json = False) -> None:
     """Write the whole trail, its seals and an anchor: kept elsewhere it shows any later rewriting."""
+    from graph import safekeeping
+
     with told():
         anchor = asyncio.run(safekeeping.export_trail(settings_of(), file))
         present(anchor, as_json, f"{file}: sealed up to seal {anchor.get('seal')}, {anchor.get('hash')}")
@@ -78,6 +88,8 @@ def verify(
     file: Annotated[Path, typer.Argument(help="A file of `onboard audit export`.")], as_json: Json = False
 ) -> None:
     """Verify an exported trail, without the ledger; names the first broken link of every case."""
+    from graph import safekeeping
+
     with told():
         broken = safekeeping.verify_trail(file)
         present(broken, as_json, "\n".join(broken) if broken else "every chain and every seal holds")

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.client import CallFailed, Client
-from api.trail import MOVING
+from onboarding.case import MOVING
 from onboarding.letters.words import one_line
 
 COLOURS: Final = {"critical": "bold red", "high": "red", "warning": "yellow", "info": "cyan"}

@@ -25,6 +25,8 @@ Status = Literal[
     "quarantined",
 ]
 CLOSED: Final[frozenset[str]] = frozenset({"active", "rejected", "activation_failed", "withdrawn", "expired"})
+MOVING: Final[frozenset[str]] = frozenset({"received", "processing", "activating"})
+"""What a case passes through by itself: nobody outside is awaited."""
 
 Stage = Literal["review", "second_review", "activation", "information", "service"]
 """What a case waits for. The first three are reviews by a person; ``information`` waits for the merchant and

@@ -8,8 +8,8 @@ import sys
 import pytest
 from fastapi import FastAPI
 
+from api.logs import configure_logging
 from api.problems import of
-from api.serve import configure_logging
 from onboarding.errors import AlreadyDecided, GateRefused, InvalidDecision, StorageUnavailable
 
 SECRET = "GB33BUKB20201555555555"
