@@ -4,6 +4,7 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from checkpoints import access
 from checkpoints.database import Database, Tx, open_database
@@ -28,9 +29,15 @@ async def ledger(settings: Settings) -> AsyncIterator[Database]:
         await db.close()
 
 
+OURS: Final = frozenset({"clock", "merchant", "onboarding", "operator"})
+"""Names under which the product itself writes into the trail, and whose cases are those of the merchants' own page."""
+
+
 async def create_token(settings: Settings, name: str, role: str, email: str | None = None) -> str:
     """A new bearer token, shown this once. Raises BadInput for an address that is none, or a name like another's."""
     known, address = _told_apart(name, "name"), _told_apart(email, "email") if email else None
+    if known.casefold() in OURS:
+        raise BadInput(f"name: {known} is what the product calls itself in the trail; choose another.")
     if address is not None and "@" not in address:
         raise BadInput("email: this is not an e-mail address.")
     async with ledger(settings) as db:
@@ -52,11 +59,19 @@ def _told_apart(name: str, field: str) -> str:
     return parse_address(plain).addr_spec
 
 
+def _spellings(name: str) -> list[str]:
+    """As it was typed, which older releases stored, and in the one form of :func:`_told_apart`."""
+    try:
+        return list(dict.fromkeys((name, _told_apart(name, "name"))))
+    except BadInput:
+        return [name]
+
+
 async def sign_in_link(settings: Settings, name: str) -> str:
     """A link into the console for somebody who may come in, shown this once. Raises Forbidden."""
 
     def work(tx: Tx) -> str:
-        known = access.named(tx, name)
+        known = next((found for spelt in _spellings(name) if (found := access.named(tx, spelt))), None)
         if known is None or not access.roles_of(tx, known):
             raise Forbidden(f"{name} has no live token; make one with `onboard token create`.")
         return signing.local_link(tx, known, settings.public_url)
@@ -66,6 +81,6 @@ async def sign_in_link(settings: Settings, name: str) -> str:
 
 
 async def revoke_tokens(settings: Settings, name: str) -> int:
-    """End every live token of ``name``; returns how many."""
+    """End every live token of ``name``, spelt as it was when they were made; returns how many."""
     async with ledger(settings) as db:
-        return await db.write(lambda tx: access.revoke(tx, name))
+        return await db.write(lambda tx: sum(access.revoke(tx, spelt) for spelt in _spellings(name)))

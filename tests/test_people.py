@@ -16,7 +16,7 @@ from onboarding.application import Application
 from onboarding.assessment import Recommendation, Risk
 from onboarding.case import CaseRecord
 from onboarding.door import make_part
-from onboarding.errors import BadInput
+from onboarding.errors import BadInput, Forbidden
 from onboarding.settings import Settings
 from onboarding.submission import Submission
 
@@ -163,3 +163,30 @@ async def test_a_name_that_looks_like_anothers_is_the_others(tmp_path, twin):
 async def test_a_name_that_only_looks_like_one_is_refused(tmp_path, twin):
     with pytest.raises(BadInput, match="name"):
         await administration.create_token(Settings(data_dir=tmp_path), twin, "senior_reviewer")
+
+
+@pytest.mark.parametrize("typed", ["Bob <bob@DESK.example>", "ｂob@desk.example", " payments  gateway ", "kit"])
+async def test_a_token_is_revoked_and_signed_in_with_as_it_was_typed_at_its_making(tmp_path, typed):
+    settings = Settings(data_dir=tmp_path)
+    for _ in range(2):
+        await administration.create_token(settings, typed, "reviewer")
+    assert "/console/sign-in/" in await administration.sign_in_link(settings, typed)
+    assert await administration.revoke_tokens(settings, typed) == 2
+    assert await administration.revoke_tokens(settings, typed) == 0
+    with pytest.raises(Forbidden):
+        await administration.sign_in_link(settings, typed)
+
+
+async def test_a_token_that_an_older_release_stored_as_typed_can_still_be_revoked(tmp_path):
+    settings, old = Settings(data_dir=tmp_path), ["Bob <bob@desk.example>", "bob\u200b"]
+    async with administration.ledger(settings) as db:
+        for name in old:
+            await db.write(lambda tx, name=name: access.create_token(tx, name, "reviewer"))
+    assert [await administration.revoke_tokens(settings, name) for name in old] == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["merchant", "Onboarding", " operator", "clock"])
+async def test_no_token_has_a_name_of_the_products_own(tmp_path, name):
+    """A backend called ``merchant`` would have every case of the merchants' own page."""
+    with pytest.raises(BadInput, match="name"):
+        await administration.create_token(Settings(data_dir=tmp_path), name, "backend")
