@@ -35,7 +35,7 @@ Served = Annotated[Product, Depends(served)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def bearer(product: Served, credentials: Credentials) -> Actor:
+async def bearer(request: Request, product: Served, credentials: Credentials) -> Actor:
     """The actor behind the token. Raises Unauthorized. Looked up at every call: a revoked token ends at once."""
     if credentials is None:
         raise Unauthorized()
@@ -43,7 +43,8 @@ async def bearer(product: Served, credentials: Credentials) -> Actor:
     row = await product.context.db.read(lambda tx: access.bearer(tx, token))
     if row is None:
         raise Unauthorized("This token is not valid.")
-    return Actor(row.name, row.role)
+    request.state.actor = Actor(row.name, row.role)
+    return cast(Actor, request.state.actor)
 
 
 def may(what: str) -> Callable[[Actor], Awaitable[Actor]]:

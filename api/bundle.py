@@ -36,7 +36,7 @@ async def bundle(
     redact: Annotated[bool, Query(description="Personal data under pseudonyms; documents left out.")] = False,
 ) -> Response:
     """The case as one SQLite file that Datasette shows and `onboard checkpoints import` reads. Noted in its trail."""
-    body = await archive.packed(product.context, case_id, actor.name, redacted=redact)
+    body = await archive.packed(product.context, case_id, actor, redacted=redact)
     name = {"Content-Disposition": f'attachment; filename="case-{case_id}.db"'}
     return Response(body, media_type=MEDIA_TYPE, headers=name)
 

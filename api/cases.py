@@ -1,4 +1,7 @@
-"""The graph API for backends and reviewers: submit, read, decide, answer, withdraw."""
+"""The graph API for backends and reviewers: submit, read, decide, answer, withdraw.
+
+A backend's token reaches the cases that its own client submitted; any other is ``case_not_found`` to it.
+"""
 
 import hashlib
 from typing import Annotated, Any, Final, Literal
@@ -116,7 +119,7 @@ def _rows(rows: list[Any], found: Any, status: int) -> Response:
 @router.get("", response_model=CaseList, responses=responses(errors.BadInput))
 async def listed(
     product: Served,
-    _: Reader,
+    actor: Reader,
     status: Annotated[Status | None, _EMPTY_IS_NONE] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
     recommendation: Annotated[Literal["approve", "review", "reject"] | None, _EMPTY_IS_NONE] = None,
@@ -124,12 +127,14 @@ async def listed(
     limit: Annotated[int | None, Query(ge=1, le=200, description="Default 50."), _EMPTY_IS_NONE] = None,
     cursor: Annotated[str | None, Query(max_length=20, pattern=r"^[0-9]+$"), _EMPTY_IS_NONE] = None,
 ) -> CaseList:
-    """Cases, newest first."""
+    """Cases, newest first. A backend's token lists those of its own client."""
     filters = {"status": status, "recommendation": recommendation, "assignee": assignee or None}
     if any("\x00" in text for text in (q or "", assignee or "")):
         raise errors.BadInput("q: a NUL character cannot be searched for.", field="q")
     before = min(int(cursor), 2**62) if cursor else None
-    items, after = await product.service.listed(filters=filters, q=q, before=before, limit=limit or PAGE)
+    items, after = await product.service.listed(
+        filters=filters, q=q, before=before, limit=limit or PAGE, client=actor.client
+    )
     return CaseList(items=items, next_cursor=str(after) if after is not None else None)
 
 
@@ -138,13 +143,13 @@ async def get(
     case_id: str,
     request: Request,
     product: Served,
-    _: Reader,
+    actor: Reader,
     wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the case to rest.")] = 0,
 ) -> Response:
     """The case. With ``wait`` answered as soon as somebody outside is awaited or the case is closed, or after it."""
     if wait:
-        await request.app.state.watchers.rested(product, case_id, wait)
-    return answer(await product.service.get(case_id))
+        await request.app.state.watchers.rested(product, case_id, wait, actor.client)
+    return answer(await product.service.get(case_id, actor.client))
 
 
 @router.post(

@@ -87,7 +87,7 @@ def _access(settings: Settings) -> dict[str, Any]:
 async def _stored(db: Database) -> list[dict[str, Any]]:
     counted = await db.read(cases.counts)
     aside = await db.read(
-        lambda tx: cases.listed(tx, filters={"status": "quarantined"}, found=None, before=None, limit=50)
+        lambda tx: cases.listed(tx, filters={"status": "quarantined"}, which=(), before=None, limit=50)
     )
     due = await db.read(cases.due)
     versions = await db.read(cases.open_graph_versions)

@@ -109,6 +109,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(errors.OnboardingError)
     async def ours(request: Request, error: errors.OnboardingError) -> JSONResponse:
+        if isinstance(error, errors.CaseNotFound) and (actor := getattr(request.state, "actor", None)):
+            # in the log and not in a trail: nobody writes into another client's case by asking for it
+            _log.warning(
+                "a case was asked for that this caller has not",
+                extra={"actor": actor.name, "path": request.url.path[:200]},
+            )
         return of(error)
 
     @app.exception_handler(RequestValidationError)

@@ -16,12 +16,12 @@ from checkpoints.transaction import moved
 from graph.service import closed
 from graph.wiring import Product
 from onboarding import errors
+from onboarding.case import MOVING
 from onboarding.model import Value
 
 router = APIRouter(prefix="/v1/cases/{case_id}", tags=["trail"])
 STREAM: Final = "text/event-stream"
 HEARTBEAT: Final = 10.0
-MOVING: Final = frozenset({"received", "processing", "activating"})
 STREAMED: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {STREAM: {"schema": {"type": "string"}}}}}
 
 
@@ -89,11 +89,11 @@ class Watchers:
             if not followers:
                 del self._waiting[what]
 
-    async def rested(self, product: Product, case_id: str, seconds: float) -> None:
+    async def rested(self, product: Product, case_id: str, seconds: float, client: str | None = None) -> None:
         """Return once the case no longer moves by itself, or after ``seconds``. Raises CaseNotFound."""
         ends = self._loop.time() + seconds
         with self.following(moved(case_id)) as changed:
-            while await product.service.status(case_id) in MOVING and (left := ends - self._loop.time()) > 0:
+            while await product.service.status(case_id, client) in MOVING and (left := ends - self._loop.time()) > 0:
                 await _set_within(changed, min(1.0, left))
                 changed.clear()
 
@@ -113,10 +113,10 @@ async def _set_within(event: asyncio.Event, seconds: float) -> None:
     responses=STREAMED | responses(errors.CaseNotFound),
 )
 async def events(
-    case_id: str, request: Request, product: Served, _: Reader, after: Annotated[int, Query(ge=0, le=2**31)] = 0
+    case_id: str, request: Request, product: Served, actor: Reader, after: Annotated[int, Query(ge=0, le=2**31)] = 0
 ) -> Response:
     """The audit trail, in order. With ``Accept: text/event-stream`` a live stream that ends when the case closes."""
-    items = await product.service.events(case_id, after)
+    items = await product.service.events(case_id, after, actor.client)
     if STREAM in request.headers.get("accept", ""):
         last = request.headers.get("last-event-id", "")
         start = int(last) if last.isascii() and last.isdecimal() and len(last) < 10 else after
@@ -141,9 +141,9 @@ async def _follow(product: Product, watchers: Watchers, case_id: str, after: int
 
 
 @router.get("/checkpoints", response_model=Checkpoints, responses=responses(errors.CaseNotFound))
-async def checkpoints(case_id: str, product: Served, _: Reader) -> Response:
+async def checkpoints(case_id: str, product: Served, actor: Reader) -> Response:
     """The case's checkpoints, newest first."""
-    await product.service.get(case_id)
+    await product.service.status(case_id, actor.client)
     return Response(orjson.dumps({"items": await history(product, case_id)}), media_type="application/json")
 
 

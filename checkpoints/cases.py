@@ -1,6 +1,6 @@
 """Cases and their submissions: accepted once, versioned, never lost; and the work that is due on them."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final
@@ -184,15 +184,13 @@ def record_of(tx: Tx, row: Any) -> CaseRecord | None:
 
 
 def listed(
-    tx: Tx, *, filters: Mapping[str, str | None], found: ColumnElement[bool] | None, before: int | None, limit: int
+    tx: Tx, *, filters: Mapping[str, str | None], which: Iterable[ColumnElement[bool]], before: int | None, limit: int
 ) -> Any:
-    """Rows newest first. ``filters`` are equalities by column; ``found`` is what :func:`search` looks for."""
-    query = select(cases).order_by(cases.c.seq.desc()).limit(limit)
+    """Rows newest first. ``filters`` are equalities by column; ``which`` what else has to hold of a case."""
+    query = select(cases).order_by(cases.c.seq.desc()).limit(limit).where(*which)
     for name, value in filters.items():
         if value is not None:
             query = query.where(cases.c[name] == value)
-    if found is not None:
-        query = query.where(found)
     if before is not None:
         query = query.where(cases.c.seq < before)
     return tx.conn.execute(query).all()

@@ -1,6 +1,6 @@
 """What the desk asks of the ledger: the queue in the order it is due, who has a case, and its versions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, case, delete, func, insert, select, tuple_, update
@@ -22,19 +22,17 @@ def waiting(
     tx: Tx,
     *,
     filters: Mapping[str, str | None],
-    found: ColumnElement[bool] | None,
+    which: Iterable[ColumnElement[bool]],
     order: str,
     after: Sequence[str] | None,
     limit: int,
 ) -> list[Any]:
     """Rows of ``cases`` that wait for a person, in one of :data:`ORDERS`. ``after``: see :func:`place`."""
     columns = ORDERS[order]
-    query = select(cases).where(cases.c.queue_due.is_not(None)).order_by(*columns).limit(limit)
+    query = select(cases).where(cases.c.queue_due.is_not(None), *which).order_by(*columns).limit(limit)
     for name, value in filters.items():
         if value is not None:
             query = query.where(cases.c[name] == value)
-    if found is not None:
-        query = query.where(found)
     last = _placed(columns, after)
     if last is not None:
         query = query.where(tuple_(*columns) > tuple_(*last))
@@ -68,10 +66,10 @@ class Counts(NamedTuple):
         return sum(self.stages.values())
 
 
-def counts(tx: Tx) -> Counts:
+def counts(tx: Tx, which: Iterable[ColumnElement[bool]] = ()) -> Counts:
     """Counted in one walk along the stages' index: a moment for a hundred, some milliseconds for a hundred thousand."""
     late = func.sum(case((cases.c.queue_due < tx.now, 1), else_=0))
-    query = select(cases.c.queue_stage, func.count(), late).where(cases.c.queue_due.is_not(None))
+    query = select(cases.c.queue_stage, func.count(), late).where(cases.c.queue_due.is_not(None), *which)
     rows = tx.conn.execute(query.group_by(cases.c.queue_stage)).all()
     return Counts({row[0]: row[1] for row in rows}, int(sum(row[2] or 0 for row in rows)))
 

@@ -1,6 +1,6 @@
 """Look-ups by keyed hash: duplicates, shared accounts, and search. No value stands in the clear."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -82,12 +82,12 @@ COMMON: Final = 300
 """A word that so many cases carry is looked for along the list; a rarer one leads straight to its cases."""
 
 
-def search(tx: Tx, text: str, terms: list[str]) -> ColumnElement[bool]:
+def search(tx: Tx, text: str, terms: list[str], among: Sequence[ColumnElement[bool]] = ()) -> ColumnElement[bool]:
     """Cases whose id or reference is ``text``, or that carry every one of the (hashed) ``terms``.
 
-    However many cases carry a word, no page of them is cut off.
+    However many cases carry a word, no page of them is cut off. ``among`` is what the list asks of a case besides.
     """
-    exact = or_(cases.c.id == text, cases.c.external_ref == text)
+    exact = and_(or_(cases.c.id == text, cases.c.external_ref == text), *among)
     if not terms:
         return exact
     rarest, count = min(((term, _carriers(tx, term)) for term in dict.fromkeys(terms)), key=lambda found: found[1])

@@ -64,6 +64,8 @@ cases = Table(
     sqlite_autoincrement=True,
 )
 Index("cases_by_status", cases.c.status, cases.c.seq)
+Index("cases_by_client", cases.c.client, cases.c.seq)
+Index("cases_by_client_and_status", cases.c.client, cases.c.status, cases.c.seq)
 Index("cases_by_ref", cases.c.external_ref)
 Index("cases_by_closing", cases.c.closed_at)
 Index(

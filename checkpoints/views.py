@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from checkpoints import cases, effects, rescreens, reviews
+from checkpoints import cases, effects, rescreens, reviews, scope
 from checkpoints.database import Tx
 from onboarding.application import Application
 from onboarding.assessment import ModelUse
@@ -10,8 +10,8 @@ from onboarding.case import ALLOWED_ACTIONS, ActivationView, CaseView, DecisionV
 from onboarding.errors import TamperedRecord
 
 
-def view(tx: Tx, row: Any) -> CaseView:
-    """The public case of one row."""
+def view(tx: Tx, row: Any, client: str | None = None) -> CaseView:
+    """The public case of one row; for a ``client`` without what is quoted from cases of others."""
     record = cases.record_of(tx, row)
     return CaseView(
         id=row.id,
@@ -22,7 +22,7 @@ def view(tx: Tx, row: Any) -> CaseView:
         application_version=row.version,
         application=record.application if record else Application(),
         provenance=record.provenance if record else {},
-        findings=record.findings if record else [],
+        findings=scope.findings(tx, record.findings, client) if record else [],
         missing=record.missing if record else [],
         requirements=record.requirements if record else [],
         recommendation=record.recommendation if record else None,
@@ -47,10 +47,10 @@ def _came_up(tx: Tx, row: Any) -> str | None:
     return f"{hits} new screening hit(s) since the decision: a person has to look." if hits else None
 
 
-def listed(tx: Tx, row: Any) -> CaseView:
+def listed(tx: Tx, row: Any, client: str | None = None) -> CaseView:
     """The case in a list: one whose record no longer opens says so, and hides no other."""
     try:
-        return view(tx, row)
+        return view(tx, row, client)
     except TamperedRecord as error:
         return fresh(tx, row).model_copy(update={"problem": f"{error.code}: {error.detail}"})
 

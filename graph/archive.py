@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from checkpoints import audit, bundle, copies
+from checkpoints import audit, bundle, copies, scope
 from checkpoints.casefile import CaseFile, Rows, collect
 from checkpoints.reader import Reader
 from checkpoints.transaction import Tx, stamp
@@ -15,6 +15,7 @@ from graph.administration import ledger
 from graph.context import Context
 from graph.redaction import redact
 from graph.replay import versions
+from graph.service import Actor
 from graph.wiring import codec
 from onboarding.policy import Policy
 from onboarding.screening import Watchlist
@@ -66,9 +67,22 @@ def told_of(tx: Tx, case_id: str, actor: str, redacted: bool) -> None:
     audit.append(tx, case_id, actor, "case.exported", {"redacted": redacted})
 
 
-async def packed(ctx: Context, case_id: str, actor: str, *, redacted: bool) -> bytes:
-    """A case of the running service as a bundle's bytes. Raises CaseNotFound, TamperedRecord, RecordingMissing."""
-    file = with_versions(await ctx.db.scan(lambda tx: collect(tx, case_id)), ctx.policy, ctx.watchlist)
+def collected(tx: Tx, case_id: str, client: str | None, *, history: bool = True) -> CaseFile:
+    """The case as :func:`collect` has it, as far as the client may take it away.
+
+    Raises CaseNotFound, Forbidden, TamperedRecord.
+    """
+    scope.get(tx, case_id, client)
+    return scope.file(tx, collect(tx, case_id, history=history), client)
+
+
+async def packed(ctx: Context, case_id: str, actor: Actor, *, redacted: bool) -> bytes:
+    """A case of the running service as a bundle's bytes.
+
+    Raises CaseNotFound, Forbidden, TamperedRecord, RecordingMissing.
+    """
+    taken = await ctx.db.scan(lambda tx: collected(tx, case_id, actor.client))
+    file = with_versions(taken, ctx.policy, ctx.watchlist)
     if redacted:  # in a loop of its own: it plays the case a dozen times
         file = await asyncio.to_thread(asyncio.run, redact(file, ctx.settings, ctx.policy, ctx.watchlist))
 
@@ -79,7 +93,7 @@ async def packed(ctx: Context, case_id: str, actor: str, *, redacted: bool) -> b
             return path.read_bytes()
 
     body = await asyncio.to_thread(pack)
-    await ctx.db.write(lambda tx: told_of(tx, case_id, actor, redacted))
+    await ctx.db.write(lambda tx: told_of(tx, case_id, actor.name, redacted))
     return body
 
 

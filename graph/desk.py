@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from checkpoints import access, audit, cases, desk, matches, reviews, sessions, views
+from checkpoints import access, audit, cases, desk, matches, reviews, scope, sessions, views
 from checkpoints.casefile import ERASED
 from checkpoints.database import Tx
 from graph import screened
 from graph.service import SENIOR, Actor, Service, may_approve
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseRecord, CaseView
 from onboarding.errors import BadInput, CaseNotFound, Conflict, Forbidden
+from onboarding.finding import cited_case
 from onboarding.letters.changes import changes
 from onboarding.matching import in_common, match_keys
 from onboarding.submission import Part
@@ -68,6 +69,7 @@ class Opened(NamedTuple):
 
 async def waiting(
     service: Service,
+    actor: Actor,
     *,
     filters: Mapping[str, str | None],
     q: str | None,
@@ -78,8 +80,8 @@ async def waiting(
     """What waits for a person, in one of ``checkpoints.desk.ORDERS``, and where the next page starts."""
 
     def look(tx: Tx) -> tuple[list[Queued], tuple[str, ...] | None]:
-        found = matches.search(tx, q, service.context.lookup.terms(q)) if q else None
-        rows = desk.waiting(tx, filters=filters, found=found, order=order, after=after, limit=limit + 1)
+        which = scope.among(tx, actor.client, q, service.context.lookup)
+        rows = desk.waiting(tx, filters=filters, which=which, order=order, after=after, limit=limit + 1)
         more = desk.place(rows[limit - 1], order) if len(rows) > limit else None
         return [_queued(tx, row) for row in rows[:limit]], more
 
@@ -92,13 +94,13 @@ def _queued(tx: Tx, row: Any) -> Queued:
 
 
 async def listed(
-    service: Service, *, filters: Mapping[str, str | None], q: str | None, before: int | None, limit: int
+    service: Service, actor: Actor, *, filters: Mapping[str, str | None], q: str | None, before: int | None, limit: int
 ) -> tuple[list[Queued], int | None]:
     """Every case, newest first, and where the next page starts."""
 
     def look(tx: Tx) -> tuple[list[Queued], int | None]:
-        found = matches.search(tx, q, service.context.lookup.terms(q)) if q else None
-        rows = cases.listed(tx, filters=filters, found=found, before=before, limit=limit + 1)
+        which = scope.among(tx, actor.client, q, service.context.lookup)
+        rows = cases.listed(tx, filters=filters, which=which, before=before, limit=limit + 1)
         after = rows[limit - 1].seq if len(rows) > limit else None
         return [_queued(tx, row) for row in rows[:limit]], after
 
@@ -112,8 +114,8 @@ async def open_case(service: Service, actor: Actor, case_id: str) -> Opened:
 
 def opened(tx: Tx, service: Service, actor: Actor, case_id: str) -> Opened:
     """The same in a transaction that looks at more."""
-    row, wait = cases.get(tx, case_id), reviews.waiting(tx, case_id)
-    view, record = views.view(tx, row), cases.record_of(tx, row)
+    row, wait = scope.get(tx, case_id, actor.client), reviews.waiting(tx, case_id)
+    view, record = views.view(tx, row, actor.client), cases.record_of(tx, row)
     parts = cases.submission(tx, case_id, row.version).parts if not row.erased_at else []
     return Opened(
         view=view,
@@ -121,14 +123,20 @@ def opened(tx: Tx, service: Service, actor: Actor, case_id: str) -> Opened:
         assignee=row.assignee,
         parts=parts,
         versions=_versions(tx, case_id) if not row.erased_at else [],
-        related=_related(tx, service, row, record, view),
-        hits=screened.hits(tx, service.context.lookup, record, service.context.policy) if record else [],
+        related=_related(tx, service, row, record, view, actor.client),
+        hits=_hits(tx, service, record, case_id, actor.client) if record else [],
         waiting=wait.stage if wait else None,
         events=audit.trail(tx, case_id),
         draft=sessions.draft(tx, actor.name, case_id),
         refusal=_refusal(tx, wait, actor),
         first_approver=next((made.actor for made in reversed(view.decisions) if made.action == "approve"), None),
     )
+
+
+def _hits(tx: Tx, service: Service, record: CaseRecord, case_id: str, client: str | None) -> list[screened.Hit]:
+    """The hits; for a client without what was said of the same person in other cases."""
+    found = screened.hits(tx, service.context.lookup, record, service.context.policy)
+    return found if client is None else [screened.said_in(case_id, hit) for hit in found]
 
 
 def _refusal(tx: Tx, wait: reviews.Review | None, actor: Actor) -> str | None:
@@ -158,16 +166,19 @@ def _versions(tx: Tx, case_id: str) -> list[Version]:
     return found[::-1]
 
 
-def _related(tx: Tx, service: Service, row: Any, record: CaseRecord | None, view: CaseView) -> list[Related]:
-    """What findings name first, then what shares something beside, earlier or later."""
+def _related(
+    tx: Tx, service: Service, row: Any, record: CaseRecord | None, view: CaseView, client: str | None
+) -> list[Related]:
+    """What findings name first, then what shares something beside, earlier or later; of a client's own cases."""
     codes: dict[str, list[str]] = {}
     for finding in view.findings:
         for evidence in finding.evidence:
-            if evidence.source.startswith("case:"):
-                codes.setdefault(evidence.source.removeprefix("case:"), []).append(finding.code)
-    named = {id_: _case(tx, id_) for id_ in list(codes)[:MOST_RELATED]}
+            if other_id := cited_case(evidence.source):
+                codes.setdefault(other_id, []).append(finding.code)
+    named = {id_: _case(tx, id_, client) for id_ in list(codes)[:MOST_RELATED]}
     keys = service.context.lookup.keys(match_keys(record.application)) if record and not row.erased_at else []
-    others = {one.id: one for one in matches.alike(tx, row.id, keys, MOST_ALIKE)} if keys else {}
+    alike = matches.alike(tx, row.id, keys, MOST_ALIKE) if keys else []
+    others = {one.id: one for one in alike if scope.owns(one, client)}
     found = []
     for id_, other in {**named, **{id_: one for id_, one in others.items() if id_ not in named}}.items():
         theirs = cases.record_of(tx, other) if other is not None else None
@@ -181,9 +192,9 @@ def _related(tx: Tx, service: Service, row: Any, record: CaseRecord | None, view
     return found[:MOST_RELATED]
 
 
-def _case(tx: Tx, case_id: str) -> Any | None:
+def _case(tx: Tx, case_id: str, client: str | None) -> Any | None:
     try:
-        return cases.get(tx, case_id)
+        return scope.get(tx, case_id, client)
     except CaseNotFound:
         return None
 
@@ -261,9 +272,11 @@ async def board(service: Service, actor: Actor) -> Board:
     return await service.context.db.read(look)
 
 
-async def counts(service: Service) -> desk.Counts:
-    """How many wait, of all."""
-    return await service.context.db.scan(desk.counts)
+async def counts(service: Service, client: str | None = None) -> desk.Counts:
+    """How many wait, of all or of the client's own."""
+    return await service.context.db.scan(
+        lambda tx: desk.counts(tx, scope.among(tx, client, None, service.context.lookup))
+    )
 
 
 async def save_view(service: Service, actor: Actor, query: str | None) -> None:

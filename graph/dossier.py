@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from checkpoints import audit
-from checkpoints.casefile import CaseFile, collect
+from checkpoints.casefile import CaseFile
 from checkpoints.database import Tx
 from graph import archive, desk
 from graph.picture import Picture, picture
@@ -34,14 +34,14 @@ class Dossier(NamedTuple):
 
 
 async def dossier(service: Service, runner: Runner, actor: Actor, case_id: str) -> Dossier:
-    """Put it together; who took it stands in the trail. Raises CaseNotFound, TamperedRecord."""
+    """Put it together; who took it stands in the trail. Raises CaseNotFound, Forbidden, TamperedRecord."""
     ctx = service.context
 
     def look(tx: Tx) -> tuple[desk.Opened, CaseFile]:
-        return desk.opened(tx, service, actor, case_id), collect(tx, case_id, history=False)
+        return desk.opened(tx, service, actor, case_id), archive.collected(tx, case_id, actor.client, history=False)
 
-    opened, collected = await ctx.db.scan(look)
-    file = archive.with_versions(collected, ctx.policy, ctx.watchlist)
+    opened, taken = await ctx.db.scan(look)
+    file = archive.with_versions(taken, ctx.policy, ctx.watchlist)
     decided = {row["review_id"]: row for row in file.decisions}
     reviews = [Shown(row, _record(row), decided.get(row["id"])) for row in file.reviews]
     flow = picture(runner.graph, opened.view, opened.waiting, opened.events)

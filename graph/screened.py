@@ -48,6 +48,13 @@ def hits(tx: Tx, lookup: Lookup, record: CaseRecord, policy: Policy) -> list[Hit
     return found
 
 
+def said_in(case_id: str, hit: Hit) -> Hit:
+    """The hit with only what was said of it in this very case."""
+    mine = [said for said in hit.said if said.case_id == case_id]
+    stands = mine[-1] if mine and mine[-1].action == clearances.CLEARED else None
+    return hit._replace(said=mine, cleared=stands)
+
+
 def _key(lookup: Lookup, subject: Subject) -> str:
     return lookup.key("cleared", identity(subject))
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence, Set
 from typing import Any, Final, NamedTuple
 
-from checkpoints import access, audit, cases, matches, reviews, traces, views
+from checkpoints import access, audit, cases, reviews, scope, traces, views
 from checkpoints.database import Tx, Work
 from graph.context import Context
 from graph.custody import as_it_waits
@@ -28,6 +28,11 @@ class Actor(NamedTuple):
 
     name: str
     role: str
+
+    @property
+    def client(self) -> str | None:
+        """Whose cases alone this actor may see: a backend those it submitted itself; None sees all."""
+        return self.name if self.role == "backend" else None
 
 
 class Key(NamedTuple):
@@ -58,7 +63,7 @@ class Service:
             ids = [str(uuid.uuid4()) for _ in applications]
             known = cases.remember(tx, actor.name, key.key, key.body_hash, ids) if key is not None else None
             if known is not None:
-                return [views.view(tx, cases.get(tx, id_)) for id_ in known], False
+                return [views.view(tx, scope.get(tx, id_, actor.client), actor.client) for id_ in known], False
             taken = zip(ids, applications, strict=True)
             rows = [accepted(tx, actor, id_, parts, trace=trace, external_ref=external_ref) for id_, parts in taken]
             return [views.fresh(tx, row) for row in rows], True
@@ -69,32 +74,38 @@ class Service:
             self.nudge(case.id)
         return found, new
 
-    async def get(self, case_id: str) -> CaseView:
-        """Raises CaseNotFound."""
-        return await self.context.db.read(lambda tx: views.view(tx, cases.get(tx, case_id)))
+    async def get(self, case_id: str, client: str | None = None) -> CaseView:
+        """The case; with ``client`` one of its own. Raises CaseNotFound."""
+        return await self.context.db.read(lambda tx: views.view(tx, scope.get(tx, case_id, client), client))
 
-    async def status(self, case_id: str) -> str:
+    async def status(self, case_id: str, client: str | None = None) -> str:
         """Only the status. Raises CaseNotFound."""
-        return await self.context.db.read(lambda tx: cases.status_of(tx, case_id))
+        return await self.context.db.read(lambda tx: scope.status_of(tx, case_id, client))
 
     async def listed(
-        self, *, filters: dict[str, str | None], q: str | None, before: int | None, limit: int = PAGE
+        self,
+        *,
+        filters: dict[str, str | None],
+        q: str | None,
+        before: int | None,
+        limit: int = PAGE,
+        client: str | None = None,
     ) -> tuple[list[CaseView], int | None]:
         """Newest first, and where the next page starts. ``q``: words of the name, the reference, or the id."""
 
         def look(tx: Tx) -> tuple[list[CaseView], int | None]:
-            found = None if not q else matches.search(tx, q, self.context.lookup.terms(q))
-            rows = cases.listed(tx, filters=filters, found=found, before=before, limit=limit + 1)
+            which = scope.among(tx, client, q, self.context.lookup)
+            rows = cases.listed(tx, filters=filters, which=which, before=before, limit=limit + 1)
             after = rows[limit - 1].seq if len(rows) > limit else None
-            return [views.listed(tx, row) for row in rows[:limit]], after
+            return [views.listed(tx, row, client) for row in rows[:limit]], after
 
         return await self.context.db.scan(look)
 
-    async def events(self, case_id: str, after: int = 0) -> list[dict[str, Any]]:
+    async def events(self, case_id: str, after: int = 0, client: str | None = None) -> list[dict[str, Any]]:
         """The audit trail. Raises CaseNotFound."""
 
         def look(tx: Tx) -> list[dict[str, Any]]:
-            cases.get(tx, case_id)
+            scope.get(tx, case_id, client)
             return audit.trail(tx, case_id, after)
 
         return await self.context.db.read(look)
@@ -139,12 +150,11 @@ class Service:
         """
 
         def record(tx: Tx) -> CaseView:
-            audit.hold(tx, case_id)
-            row = cases.get(tx, case_id)
+            row = _held(tx, actor, case_id)
             if key is not None and cases.remembered(tx, actor.name, key.key, key.body_hash) is not None:
-                return views.view(tx, row)
+                return views.view(tx, row, actor.client)
             if request_id is not None and _answered(tx, case_id, request_id):
-                return views.view(tx, row)
+                return views.view(tx, row, actor.client)
             review = reviews.waiting(tx, case_id)
             if request_id is not None and (review is None or review.id != request_id):
                 raise NotWaiting()
@@ -155,7 +165,7 @@ class Service:
             reviews.decide(tx, review, action, actor=actor.name, channel=channel, body={"version": version})
             if key is not None:
                 cases.remember(tx, actor.name, key.key, key.body_hash, [case_id])
-            return views.view(tx, cases.get(tx, case_id))
+            return views.view(tx, cases.get(tx, case_id), actor.client)
 
         view = await moved(self.context, record)
         self.nudge(case_id)
@@ -165,10 +175,9 @@ class Service:
         """End an open case, now if it waits, else at its next wait. Raises CaseNotFound, Conflict if too late."""
 
         def record(tx: Tx) -> CaseView:
-            audit.hold(tx, case_id)
-            row = cases.get(tx, case_id)
+            row = _held(tx, actor, case_id)
             if row.status == "withdrawn" or row.withdrawn_by:
-                return views.view(tx, row)
+                return views.view(tx, row, actor.client)
             if row.status not in WITHDRAWABLE:
                 raise Conflict(f"A case that is {row.status} cannot be withdrawn.")
             review = reviews.waiting(tx, case_id)
@@ -178,7 +187,7 @@ class Service:
             audit.append(tx, case_id, actor.name, "case.withdrawal_requested", {})
             if review is not None:
                 reviews.decide(tx, review, "withdrawn", actor=actor.name, channel=channel, body={})
-            return views.view(tx, cases.get(tx, case_id))
+            return views.view(tx, cases.get(tx, case_id), actor.client)
 
         view = await moved(self.context, record)
         self.nudge(case_id)
@@ -225,6 +234,14 @@ async def moved(ctx: Context, work: Work[CaseView]) -> CaseView:
         return view
 
     return await ctx.db.write(both if trace else work)
+
+
+def _held(tx: Tx, actor: Actor, case_id: str) -> Any:
+    """The case's row, held until the transaction ends; who may not see it holds nobody up. Raises CaseNotFound."""
+    if actor.client is not None:
+        scope.get(tx, case_id, actor.client)
+    audit.hold(tx, case_id)
+    return cases.get(tx, case_id)
 
 
 def _answered(tx: Tx, case_id: str, request_id: str) -> bool:

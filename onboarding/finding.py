@@ -1,13 +1,26 @@
 """Findings: what a check noticed, how bad it is, and the evidence beside the claim."""
 
-from typing import Final
+from collections.abc import Collection, Iterable
+from typing import Any, Final
 
 from pydantic import Field
 
 from onboarding.catalogue import CATALOGUE, SEVERITIES, CodeEntry, Severity
 from onboarding.model import Value
 
-__all__ = ["CATALOGUE", "SEVERITIES", "SEVERITY_OF", "CodeEntry", "Evidence", "Finding", "Severity", "finding"]
+__all__ = [
+    "CATALOGUE",
+    "SEVERITIES",
+    "SEVERITY_OF",
+    "CodeEntry",
+    "Evidence",
+    "Finding",
+    "Severity",
+    "cited",
+    "cited_case",
+    "finding",
+    "unquoted",
+]
 
 
 class Evidence(Value):
@@ -54,3 +67,29 @@ def finding(
     return Finding(
         code=code, severity=SEVERITY_OF[code], path=path, message=message, evidence=evidence or [], raised_by=raised_by
     )
+
+
+_CASE: Final = "case:"
+
+
+def cited_case(source: Any) -> str | None:
+    """The id of the case that this source of evidence names; None for every other source."""
+    return source.removeprefix(_CASE) if isinstance(source, str) and source.startswith(_CASE) else None
+
+
+def cited(findings: Iterable[Finding]) -> set[str]:
+    """The other cases that the findings name as evidence."""
+    sources = (evidence.source for found in findings for evidence in found.evidence)
+    return {case_id for source in sources if (case_id := cited_case(source))}
+
+
+def unquoted(findings: list[Finding], hidden: Collection[str]) -> list[Finding]:
+    """The same findings without the passages of these cases; that they are alike, and in what, stays."""
+    return [
+        found.model_copy(update={"evidence": [_unquoted(evidence, hidden) for evidence in found.evidence]})
+        for found in findings
+    ]
+
+
+def _unquoted(evidence: Evidence, hidden: Collection[str]) -> Evidence:
+    return evidence.model_copy(update={"quote": None}) if cited_case(evidence.source) in hidden else evidence

@@ -215,7 +215,7 @@ def test_a_search_is_not_cut_off_before_it_is_paged(open_product_house):
         seen: set[str] = set()
         cursor = ""
         while cursor is not None:
-            page = own.backend.get("/v1/cases", params={"q": "Zanzibar", "limit": 200, "cursor": cursor}).json()
+            page = own.root.get("/v1/cases", params={"q": "Zanzibar", "limit": 200, "cursor": cursor}).json()
             seen |= {item["id"] for item in page["items"]}
             cursor = page["next_cursor"]
     assert seen == {f"many-{number}" for number in range(520)}

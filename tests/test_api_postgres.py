@@ -38,6 +38,11 @@ def test_the_main_job_and_its_races_on_postgresql(own):
     then = own.backend.get("/v1/cases", params={"limit": 2, "cursor": first["next_cursor"]}).json()
     assert [item["id"] for item in first["items"] + then["items"]] == [*more[::-1], case["id"]]
 
+    assert own.other.get("/v1/cases").json()["items"] == []
+    for call in (own.other.get, own.other.post):
+        answer = call(f"/v1/cases/{case['id']}" + ("/withdraw" if call == own.other.post else ""))
+        assert (answer.status_code, answer.json()["code"]) == (404, "case_not_found")
+
 
 def test_four_eyes_and_withdrawal_hold_on_postgresql(own):
     body = own.application()

@@ -130,7 +130,7 @@ def test_nothing_can_be_done_on_a_copy(copy):
         assert (answer.status_code, answer.json()["code"]) == (409, "not_waiting")
         answer = other.decide("ann", case, action, review_id=original["review"]["id"])
         assert answer.status_code == 409, answer.text
-    assert other.backend.post(f"/v1/cases/{case['id']}/withdraw").json()["code"] == "conflict"
+    assert other.root.post(f"/v1/cases/{case['id']}/withdraw").json()["code"] == "conflict"
     other.write(lambda tx: tx.conn.exec_driver_sql("UPDATE cases SET status = 'quarantined'"))
     assert other.root.post(f"/v1/cases/{case['id']}/release").json()["code"] == "conflict"
     assert other.sandbox(case["id"]) == {"calls": [], "effects": []}
@@ -153,7 +153,7 @@ def test_the_gate_never_opens_for_a_copy_whatever_its_rows_say(copy):
 
 def test_a_copy_has_its_checkpoints_its_trail_and_replays(copy):
     other, original = copy
-    items = other.backend.get(f"/v1/cases/{original['id']}/checkpoints").json()["items"]
+    items = other.root.get(f"/v1/cases/{original['id']}/checkpoints").json()["items"]
     assert [item["step"] for item in items] == [4, 3, 2, 1, 0, -1] or len(items) >= 5
     assert other.events(original["id"])[-1]["type"] == "case.imported"
     assert play(case_file(Settings(data_dir=other.data_dir), original["id"])).identical

@@ -256,14 +256,21 @@ def test_a_role_that_may_only_look_decides_nothing_even_in_mid_session(house):
     house.write(lambda tx: access.create_token(tx, "max", "reviewer"))
     case, seat = house.case(), Browser(house).sign_in("max")
     form = seat.form(at(case))
-    house.write(lambda tx: (access.revoke(tx, "max"), access.create_token(tx, "max", "backend")))
+    house.write(lambda tx: access.revoke(tx, "max"))
+    shop = house.client(house.write(lambda tx: access.create_token(tx, "max", "backend")))
+    own = house.rest(shop.post("/v1/cases", json=house.application()).json()["id"])
     sent = {"csrf": form["csrf"], "review_id": form["review_id"], "action": "approve"}
     assert seat.post(at(case, "/decision"), sent).status_code == 403
     assert seat.post(at(case, "/claim"), {"csrf": form["csrf"]}).status_code == 403
     assert seat.post(at(case, "/release"), {"csrf": form["csrf"]}).status_code == 403
-    page = seat.get(at(case)).text
+    page = seat.get(at(own)).text
     assert "may look but not decide" in page
     assert 'value="approve"' not in page
+    assert seat.get(at(case)).status_code == 404, "and of a backend's role only what is its own"
+    for view in ("?status=waiting", "?status=in_review", "?status=in_review&q=Bakery"):
+        queue = seat.get(f"/console{view}").text
+        assert own["id"] in queue
+        assert case["id"] not in queue
     assert house.get(case["id"])["decisions"] == []
 
 

@@ -13,7 +13,7 @@ from api.console.tally import Tally
 from checkpoints.desk import MOST_OF_ONE, ORDERS
 from checkpoints.reviews import OF_PEOPLE
 from graph import desk as verbs
-from graph.service import SENIOR
+from graph.service import SENIOR, Actor
 from onboarding.case import Status
 from onboarding.errors import BadInput
 
@@ -58,7 +58,7 @@ async def queue(
     chosen = {"status": status, "q": q, "order": order if order in ORDERS else "due", "stage": stage}
     chosen |= {"assignee": assignee, "country": country.upper(), "risk": risk, "refresh": "on" if refresh else ""}
     chosen["limit"] = "" if limit == PAGE else str(limit)
-    rows, more = await _rows(product, chosen, cursor, limit)
+    rows, more = await _rows(product, desk.actor, chosen, cursor, limit)
     tally: Tally = request.app.state.tally
     return show(
         request,
@@ -69,7 +69,7 @@ async def queue(
         statuses=STATUSES,
         stages=OF_PEOPLE,
         orders=list(ORDERS),
-        counted=await tally.now(),
+        counted=await tally.now(desk.actor.client),
         board=board,
         mine=f"{board.mine}{'+' if board.mine >= MOST_OF_ONE else ''}",
         senior=desk.actor.role in SENIOR,
@@ -84,7 +84,9 @@ async def queue(
     )
 
 
-async def _rows(product: Served, chosen: dict[str, str], cursor: str, limit: int) -> tuple[list[Any], str | None]:
+async def _rows(
+    product: Served, actor: Actor, chosen: dict[str, str], cursor: str, limit: int
+) -> tuple[list[Any], str | None]:
     """The page's rows, and the cursor of the next."""
     status, q = chosen["status"], chosen["q"].strip()
     filters = {
@@ -96,12 +98,12 @@ async def _rows(product: Served, chosen: dict[str, str], cursor: str, limit: int
     if status == WAITING:
         after = cursor.split("~") if cursor else None
         rows, following = await verbs.waiting(
-            product.service, filters=filters, q=q, order=chosen["order"], after=after, limit=limit
+            product.service, actor, filters=filters, q=q, order=chosen["order"], after=after, limit=limit
         )
         return rows, "~".join(following) if following else None
     filters["status"] = status if status in STATUSES else None
     before = min(int(cursor), 2**62) if cursor.isascii() and cursor.isdecimal() else None
-    found, last = await verbs.listed(product.service, filters=filters, q=q, before=before, limit=limit)
+    found, last = await verbs.listed(product.service, actor, filters=filters, q=q, before=before, limit=limit)
     return found, str(last) if last is not None else None
 
 

@@ -29,8 +29,13 @@ class Tally:
         self._counted: Counted | None = None
         self._running: asyncio.Task[Counted] | None = None
 
-    async def now(self) -> Counted:
-        """The counts, at most :data:`STALE` seconds old. Raises StorageUnavailable."""
+    async def now(self, client: str | None = None) -> Counted:
+        """The counts, at most :data:`STALE` seconds old; of a client's own cases of this moment.
+
+        Raises StorageUnavailable.
+        """
+        if client is not None:
+            return Counted(await verbs.counts(self._product.service, client), self._product.context.clock())
         known = self._counted
         age = (self._product.context.clock() - known.at).total_seconds() if known is not None else STALE
         if known is not None and 0 <= age < FRESH:

@@ -131,7 +131,7 @@ class House:
         return self.rest(answer.json()["id"])
 
     def get(self, case_id: str) -> dict[str, Any]:
-        answer = self.backend.get(f"/v1/cases/{case_id}")
+        answer = self.root.get(f"/v1/cases/{case_id}")
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -141,7 +141,7 @@ class House:
         ends = time.monotonic() + 20
         while time.monotonic() < ends:
             wait = {"wait": 0 if statuses else 5}
-            found: dict[str, Any] = self.backend.get(f"/v1/cases/{case_id}", params=wait).json()
+            found: dict[str, Any] = self.root.get(f"/v1/cases/{case_id}", params=wait).json()
             moving = found["status"] in ("received", "processing", "activating")
             if found["status"] in statuses or not (statuses or moving):
                 return found
@@ -161,7 +161,7 @@ class House:
         return answer
 
     def events(self, case_id: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = self.backend.get(f"/v1/cases/{case_id}/events").json()["items"]
+        items: list[dict[str, Any]] = self.root.get(f"/v1/cases/{case_id}/events").json()["items"]
         return items
 
     def sandbox(self, case_id: str) -> dict[str, list[dict[str, Any]]]:
