@@ -13,7 +13,7 @@ from onboarding import faults, tracing
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
 from onboarding.decision import Decision
 from onboarding.door import make_part
-from onboarding.errors import CaseNotFound, Conflict, Forbidden, FourEyes, InvalidDecision, NotWaiting
+from onboarding.errors import Conflict, Forbidden, FourEyes, InvalidDecision, NotWaiting, ReviewUnknown
 from onboarding.submission import Part, Submission
 
 WITHDRAWABLE: Final = frozenset({"received", "processing", "in_review", "awaiting_information"})
@@ -127,7 +127,12 @@ class Service:
             _record(tx, row, review, decision, actor, channel)
             return views.view(tx, cases.get(tx, case_id))
 
-        view = await moved(self.context, record)
+        try:
+            view = await moved(self.context, record)
+        except ReviewUnknown:
+            data = {"action": decision.action, "channel": channel}
+            await self.context.db.write(lambda tx: audit.append(tx, case_id, actor.name, "decision.misdirected", data))
+            raise
         faults.point("decision.after_commit")
         self.nudge(case_id)
         return view
@@ -259,7 +264,7 @@ def _review(tx: Tx, case: Any, review_id: str | None) -> reviews.Review:
         return review
     review = reviews.find(tx, review_id)
     if review is None or review.case_id != case.id:
-        raise CaseNotFound(f"Case {case.id} has no review {review_id[:64]}.")
+        raise ReviewUnknown(f"Case {case.id} has no review {review_id[:64]}.")
     if not ALLOWED_ACTIONS[review.stage]:
         raise NotWaiting()
     return review

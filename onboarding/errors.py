@@ -38,6 +38,10 @@ class CaseNotFound(OnboardingError):
     code = "case_not_found"
 
 
+class ReviewUnknown(CaseNotFound):
+    """The case has no such review."""
+
+
 class IdempotencyKeyReused(OnboardingError):
     """This idempotency key was used before with another body."""
 

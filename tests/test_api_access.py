@@ -1,5 +1,7 @@
 """Who may do what, withdrawing, and the edges of the address space."""
 
+import logging
+
 import pytest
 from harness.answers import refused
 
@@ -123,8 +125,12 @@ def test_no_valid_token_is_401_and_says_how(house, header):
 
 
 @pytest.mark.parametrize("name", ["token", "access_token", "api_key", "key", "authorization", "Authorization"])
-def test_a_token_in_the_query_string_opens_nothing(house, name):
-    refused(house.nobody.get("/v1/cases", params={name: house.tokens["root"]}), 401, "unauthorized")
+def test_a_token_in_the_query_string_opens_nothing_and_is_in_no_log_line(house, name, caplog):
+    with caplog.at_level(logging.DEBUG):
+        refused(house.nobody.get("/v1/cases", params={name: house.tokens["root"]}), 401, "unauthorized")
+        house.nobody.get("/console", params={name: house.tokens["root"]})
+    ours = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
+    assert not any(house.tokens["root"] in record.getMessage() + repr(record.__dict__) for record in ours)
 
 
 def test_a_revoked_token_ends_at_once(house):

@@ -294,6 +294,8 @@ def test_a_review_of_another_case_is_not_decided(house, people):
     form = people("ann").form(at(mine))
     sent = {"csrf": form["csrf"], "review_id": form["review_id"], "action": "approve"}
     assert people("ann").post(at(other, "/decision"), sent).status_code == 404
+    told = [(event["actor"], event["type"]) for event in house.events(other["id"])]
+    assert told[-1] == ("ann", "decision.misdirected"), "who tried stands in the trail"
     assert people("ann").post("/console/cases/unknown/decision", sent).status_code == 404
     assert people("ann").post(at(mine, "/decision"), sent | {"action": "retry"}).status_code == 422
     assert people("ann").post(at(mine, "/decision"), sent | {"action": ""}).status_code == 422

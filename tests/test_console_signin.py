@@ -196,6 +196,21 @@ def test_forms_from_elsewhere_do_nothing(house, browser):
     assert house.rows("SELECT assignee FROM cases WHERE id = ?", case["id"])[0][0] == "rob"
 
 
+def test_a_form_of_another_site_does_not_decide_with_the_victims_cookie(house):
+    signed, case = Browser(house).sign_in("rob"), house.case()
+    form = signed.form(f"/console/cases/{case['id']}")
+    sent = {"review_id": form["review_id"], "action": "approve"}
+    for path in (f"/console/cases/{case['id']}/decision", "/console/assign", "/console/view", "/console/sign-out"):
+        for data in (sent, sent | {"csrf": form["csrf"]}):
+            for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+                assert signed.post(path, data, **headers).status_code == 403
+    assert signed.post(f"/console/cases/{case['id']}/decision", sent).status_code == 403, "no token of ours in it"
+    api = signed.http.post(f"/v1/cases/{case['id']}/decision", json=sent, headers={"Origin": house.url})
+    assert api.status_code == 401, "the API takes no cookie"
+    assert house.get(case["id"])["decisions"] == []
+    assert signed.get("/console").status_code == 200, "nobody was signed out"
+
+
 def test_a_link_in_a_letter_is_followed_from_our_own_page_so_that_the_strict_cookie_comes_along(browser):
     onward = browser.get("/console/cases/some-case", headers={"Sec-Fetch-Site": "cross-site"})
     assert onward.status_code == 200

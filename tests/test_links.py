@@ -80,6 +80,7 @@ def test_both_links_pressed_at_once_by_twenty_hands_decide_once(house):
         codes = [answer.status_code for answer in pool.map(house.nobody.post, links)]
     assert sorted(codes) == [200] + [409] * 19
     assert len(house.get(case["id"])["decisions"]) == 1
+    assert [event["type"] for event in house.events(case["id"])].count("decision.recorded") == 1
 
 
 def test_a_letter_and_the_api_at_once_decide_once(house):

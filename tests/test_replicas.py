@@ -18,13 +18,13 @@ from harness.replicas import replicas as opened
 from sqlalchemy import create_engine
 
 from api.doctor import examine
-from checkpoints import audit, cases, leases, outbox, reviews
+from checkpoints import access, audit, cases, leases, outbox, reviews
 from checkpoints.migrate import migrate
 from checkpoints.postgres import PostgresDatabase
-from graph import clock
+from graph import clock, links
 from graph.wiring import Product
 from onboarding.decision import Decision
-from onboarding.errors import NewerLedger, OtherInstallation, StorageUnavailable
+from onboarding.errors import LinkExpired, NewerLedger, OtherInstallation, StorageUnavailable
 from tools.sandbox import sandbox
 from tools.sandbox_server import running as serving
 
@@ -74,6 +74,31 @@ async def test_clocks_an_hour_apart_change_nothing(replicas: Any, services: str)
     await early.runner._failed(await held(early, case_id), 1, ValueError())
     row = await late.context.db.read(lambda tx: cases.get(tx, case_id))
     assert abs(datetime.fromisoformat(row.work_after) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+async def test_an_expired_link_stays_expired_however_far_back_the_clock_of_the_host_is_set(replicas: Any) -> None:
+    early = await replicas("early", clock=lambda: datetime.now(UTC) - timedelta(hours=1))
+    late = await replicas("late", clock=lambda: datetime.now(UTC) + timedelta(hours=1))
+    case_id = await submitted(early, "expiry")
+    await early.runner.advance(case_id)
+    review = await early.context.db.read(lambda tx: reviews.waiting(tx, case_id))
+    lives = {"lnk_over": timedelta(seconds=-1), "lnk_live": timedelta(minutes=5)}
+
+    def make(tx: Any) -> None:
+        for token, left in lives.items():
+            ends = datetime.now(UTC) + left
+            access.create_link(tx, token, review_id=review.id, action="approve", reviewer=ANN.name, expires_at=ends)
+
+    await early.context.db.write(make)
+    for product in (early, late):
+        assert (await links.look(product.service, "lnk_live")).case.id == case_id
+        for verb in (links.look(product.service, "lnk_over"), press(product, "lnk_over")):
+            with pytest.raises(LinkExpired):
+                await verb
+
+
+async def press(product: Product, token: str) -> Any:
+    return await links.use(product.service, token, reason_codes=[], comment=None)
 
 
 async def held(product: Product, case_id: str) -> Any:

@@ -16,6 +16,7 @@ WORDS: Final[dict[str, Callable[[Data], str]]] = {
     "wait.opened": lambda data: f"waits for {data.get('stage')}, round {data.get('round')}".replace("_", " "),
     "decision.recorded": lambda data: f"decided: {data.get('action')} by {data.get('channel')}".replace("_", " "),
     "answer.not_taken": lambda data: "the merchant sent an answer that came too late and was not taken",
+    "decision.misdirected": lambda data: f"a decision ({data.get('action')}) named a review that is not of this case",
     "screening.cleared": lambda data: f"said of list entry {data.get('entry_id')}: not the same",
     "screening.withdrawn": lambda data: f"took back what was said of list entry {data.get('entry_id')}",
     "letter.queued": lambda data: f"letter written: {data.get('kind')}".replace("_", " "),
