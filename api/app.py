@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from api import bundle, cases, console, custody, merchant, operations, problems, review, trail
+from api.console.pages import Pages
 from api.console.signin import Gate
 from api.console.tally import Tally
 from api.limits import BodyLimit
@@ -34,6 +35,7 @@ def create_app(product: Product, metrics: Metrics) -> ASGIApp:
     app.state.gate = Gate(product)
     app.state.merchant_gate = MerchantGate(product)
     app.state.tally = Tally(product)
+    app.state.pages = Pages()
     app.state.provider = elsewhere.provider(product.settings)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     if not (product.settings.svc1_url and product.settings.svc2_url):

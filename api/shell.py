@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from dotenv import dotenv_values
@@ -17,13 +17,17 @@ from onboarding.errors import OnboardingError
 from onboarding.letters.words import one_line
 from onboarding.settings import Settings
 
+NO_TERMINAL: Final = 200
+"""Characters of a line where nobody's terminal gives the width: a file or a pipe has room for every column."""
+
 
 class Out:
     """Standard output, as wide as the terminal is at the moment of printing."""
 
     def print(self, *shown: Any, **options: Any) -> None:
         """As rich's console prints."""
-        Console(soft_wrap=True).print(*shown, **options)
+        given = sys.stdout.isatty() or os.environ.get("COLUMNS")
+        Console(soft_wrap=True, width=None if given else NO_TERMINAL).print(*shown, **options)
 
 
 out = Out()

@@ -42,11 +42,11 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="onboard-demo-"))
     started = time.monotonic()
     try:
-        with service(folder) as url, caller(url, folder) as api:
+        with service(folder) as url, caller(url, folder) as api, reviewers_tool(url, folder) as tool:
             say.print(f"[bold]The service runs on {url}[/bold], data in {folder}")
-            approved = approve_through_the_api(api, folder)
+            approved = approve_through_the_api(api, tool)
             rejected = reject_through_the_letter(api, folder)
-            informed = ask_and_answer(api, folder)
+            informed = ask_and_answer(api, tool)
             outcomes(api, [approved, rejected, informed], folder, time.monotonic() - started)
             look_next(folder)
     except (Failed, httpx.HTTPError) as error:
@@ -96,6 +96,24 @@ def caller(url: str, folder: Path) -> Iterator[httpx.Client]:
         yield api
 
 
+@contextmanager
+def reviewers_tool(url: str, folder: Path) -> Iterator[httpx.Client]:
+    """The same of a reviewer's tool, with a token of the reviewer's own."""
+    token = onboard(folder, "token", "create", REVIEWER, "--role", "reviewer").split()[-1]
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30) as tool:
+        yield tool
+
+
+def onboard(folder: Path, *arguments: str) -> str:
+    """What this command of the shell prints. Raises Failed."""
+    command = [sys.executable, "-m", "api", *arguments]
+    environment = os.environ | {"ONBOARD_DATA_DIR": str(folder)}
+    made = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603
+    if made.returncode:
+        raise Failed(f"onboard {arguments[0]} failed: {made.stderr[-300:]}")
+    return made.stdout.strip()
+
+
 def submit(api: httpx.Client, name: str) -> str:
     """Submit one of the examples and show what a backend sees."""
     path = APPLICATIONS / name
@@ -108,16 +126,19 @@ def submit(api: httpx.Client, name: str) -> str:
     return str(case["id"])
 
 
-def follow(api: httpx.Client, case_id: str, *statuses: str, after: int = 0) -> dict[str, Any]:
-    """Show the case's events as they happen until it has one of ``statuses``, and return it."""
+def follow(
+    api: httpx.Client, case_id: str, *statuses: str, after: int = 0, letter: str | None = None
+) -> dict[str, Any]:
+    """Show the case's events as they happen until it has one of ``statuses`` and ``letter`` has left; return it."""
     ends = time.monotonic() + PATIENCE
-    seen = after
+    seen, left = after, letter is None
     while time.monotonic() < ends:
         case: dict[str, Any] = api.get(f"/v1/cases/{case_id}").json()
         for event in api.get(f"/v1/cases/{case_id}/events", params={"after": seen}).json()["items"]:
             seen = event["seq"]
             show(event)
-        if case["status"] in statuses:
+            left |= event["type"] == "letter.kept" and event["data"]["kind"] == letter
+        if case["status"] in statuses and left:
             return case | {"seen": seen}
         time.sleep(0.05)
     raise Failed(f"case {case_id} is {case['status']} and not {' or '.join(statuses)} after {PATIENCE:.0f} s")
@@ -151,22 +172,22 @@ def explain(case: dict[str, Any]) -> None:
         say.print(Text(f"    missing: {', '.join(case['missing'])}"))
 
 
-def decide(api: httpx.Client, case: dict[str, Any], **decision: Any) -> None:
-    """Decide through the API."""
+def decide(tool: httpx.Client, case: dict[str, Any], **decision: Any) -> None:
+    """Decide through the API, as the reviewer."""
     body = {"review_id": case["review"]["id"], **decision}
-    answer = api.post(f"/v1/cases/{case['id']}/decision", json=body)
+    answer = tool.post(f"/v1/cases/{case['id']}/decision", json=body)
     if answer.status_code != 200:
         raise Failed(f"the decision was answered with {answer.status_code}: {answer.text[:300]}")
 
 
-def approve_through_the_api(api: httpx.Client, folder: Path) -> str:
+def approve_through_the_api(api: httpx.Client, tool: httpx.Client) -> str:
     """A clean bakery, as JSON: approved by a reviewer's tool."""
     case_id = submit(api, "bakery.json")
     case = follow(api, case_id, "in_review")
     explain(case)
     say.print("  [bold]a reviewer approves through the API[/bold]")
-    decide(api, case, action="approve", comment="Known tea rooms, papers seen.")
-    follow(api, case_id, "active", after=case["seen"])
+    decide(tool, case, action="approve", comment="Known tea rooms, papers seen.")
+    follow(api, case_id, "active", after=case["seen"], letter="welcome")
     return case_id
 
 
@@ -185,18 +206,18 @@ def reject_through_the_letter(api: httpx.Client, folder: Path) -> str:
     answer = httpx.post(link, data={"reason_codes": ["PROHIBITED_BUSINESS"]}, trust_env=False)
     if answer.status_code != 200:
         raise Failed(f"the link was answered with {answer.status_code}")
-    follow(api, case_id, "rejected", after=case["seen"])
+    follow(api, case_id, "rejected", after=case["seen"], letter="rejection")
     return case_id
 
 
-def ask_and_answer(api: httpx.Client, folder: Path) -> str:
+def ask_and_answer(api: httpx.Client, tool: httpx.Client) -> str:
     """A ski shop's e-mail that leaves things out: the merchant is asked, answers, and is approved."""
     case_id = submit(api, "ski-shop.txt")
     case = follow(api, case_id, "in_review")
     explain(case)
     say.print("  [bold]the reviewer asks the merchant for what is missing[/bold]")
     request = [{"path": "persons[0].dob", "text": "Please tell us your date of birth."}]
-    decide(api, case, action="request_information", request=request)
+    decide(tool, case, action="request_information", request=request)
     case = follow(api, case_id, "awaiting_information", after=case["seen"])
     say.print("  [bold]the merchant answers[/bold]")
     answer = api.post(f"/v1/cases/{case_id}/information", json={"answers": {"persons[0].dob": "1975-11-04"}})
@@ -205,8 +226,8 @@ def ask_and_answer(api: httpx.Client, folder: Path) -> str:
     case = follow(api, case_id, "in_review", after=case["seen"])
     explain(case)
     say.print(f"  [bold]a reviewer approves version {case['application_version']} through the API[/bold]")
-    decide(api, case, action="approve")
-    follow(api, case_id, "active", after=case["seen"])
+    decide(tool, case, action="approve")
+    follow(api, case_id, "active", after=case["seen"], letter="welcome")
     return case_id
 
 
@@ -251,14 +272,10 @@ def outcomes(api: httpx.Client, ids: list[str], folder: Path, seconds: float) ->
 
 def look_next(folder: Path) -> None:
     """Where to see these cases: the console, with a link that signs in once, and the shell."""
-    command = [sys.executable, "-m", "api", "sign-in"]
-    environment = os.environ | {"ONBOARD_DATA_DIR": str(folder)}
-    made = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603
-    if made.returncode:
-        raise Failed(f"no sign-in link could be made: {made.stderr[-300:]}")
+    link = onboard(folder, "sign-in")
     say.print("\nLook next, as a reviewer: start the service on this folder and open the link, which signs you in once")
     say.print(f"  [bold]ONBOARD_DATA_DIR={folder} make serve[/bold]")
-    say.print(f"  {made.stdout.strip()}")
+    say.print(f"  {link}")
     say.print("or in the shell, while it runs: `.venv/bin/onboard show CASE` with the same ONBOARD_DATA_DIR")
 
 

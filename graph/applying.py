@@ -20,12 +20,14 @@ from onboarding import faults, form, tracing
 from onboarding.application import EntityType
 from onboarding.door import make_part, uploaded_part
 from onboarding.errors import BadInput, LinkUnknown
+from onboarding.letters.application_received import application_received
 from onboarding.letters.draft_link import draft_link
 from onboarding.letters.message import parse_address
 from onboarding.masking import mask_cards
 from onboarding.submission import Part
 
 DRAFT_LINK: Final = "draft_link"
+RECEIVED: Final = "application_received"
 MOST_FILES: Final = 10
 MOST_RESUMED: Final = 3
 LONGEST_ADDRESS: Final = 254
@@ -225,6 +227,7 @@ async def send(service: Service, token: str) -> str:
             return draft.case_id, False
         case_id = str(uuid.uuid4())
         accepted(tx, MERCHANT, case_id, _parts(tx, draft), trace=trace)
+        _confirm(tx, service.context, case_id, merchants.draft(tx, draft.id))
         merchants.became(tx, draft.id, case_id)
         return case_id, True
 
@@ -233,6 +236,15 @@ async def send(service: Service, token: str) -> str:
     if new:
         service.nudge(case_id)
     return case_id
+
+
+def _confirm(tx: Tx, ctx: Context, case_id: str, draft: dict[str, Any] | None) -> None:
+    """One letter to whoever applied here. Who submits by the API tells their merchants themselves."""
+    if draft is not None:
+        link = merchant_links.to_case(tx, ctx, case_id, RECEIVED)
+        outbox.queue(
+            tx, case_id, RECEIVED, 1, draft["email"], application_received(case_id=case_id, link=link).to_json()
+        )
 
 
 async def holds(ctx: Context, case_id: str, values: dict[str, str], files: list[Part]) -> bool:

@@ -200,6 +200,13 @@ def _advice(shown: Sequence[Mapping[str, Any]]) -> str | None:
     return str(shown[-1]["recommendation"]["action"]) if shown else None
 
 
+BESIDE: Final = frozenset(
+    {"application_received", "case_quarantined", "reminder", "information_reminder", "escalation"}
+    | {"still_looking", "new_screening_hit"}
+)
+"""Letters that no step of the flow writes: the door, the clock and the watch over active merchants do."""
+
+
 def _letters(recorded: CaseFile, played: Played) -> dict[str, list[str]]:
     """Letters that would be written, not be written, or read differently, as ``kind round recipient``."""
     old, new = _by_name(recorded), _by_name(played.file)
@@ -216,7 +223,7 @@ def _by_name(file: CaseFile) -> dict[str, tuple[str, str]]:
     found = {}
     for row in file.letters:
         body, due = row["body"], dues.get(row["review_id"])
-        if "text" not in body or row["kind"] in ("case_quarantined", "reminder", "information_reminder"):
+        if "text" not in body or row["kind"].partition(":")[0] in BESIDE:
             continue
         text = _OWN_ADDRESS.sub("", body["text"])
         if due:

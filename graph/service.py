@@ -13,7 +13,7 @@ from onboarding import faults, tracing
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
 from onboarding.decision import Decision
 from onboarding.door import make_part
-from onboarding.errors import Conflict, Forbidden, FourEyes, InvalidDecision, NotWaiting, ReviewUnknown
+from onboarding.errors import CaseNotFound, Conflict, Forbidden, FourEyes, InvalidDecision, NotWaiting
 from onboarding.submission import Part, Submission
 
 WITHDRAWABLE: Final = frozenset({"received", "processing", "in_review", "awaiting_information"})
@@ -129,9 +129,8 @@ class Service:
 
         try:
             view = await moved(self.context, record)
-        except ReviewUnknown:
-            data = {"action": decision.action, "channel": channel}
-            await self.context.db.write(lambda tx: audit.append(tx, case_id, actor.name, "decision.misdirected", data))
+        except CaseNotFound:
+            await self.context.db.write(lambda tx: _misdirected(tx, case_id, actor, decision, channel))
             raise
         faults.point("decision.after_commit")
         self.nudge(case_id)
@@ -264,10 +263,16 @@ def _review(tx: Tx, case: Any, review_id: str | None) -> reviews.Review:
         return review
     review = reviews.find(tx, review_id)
     if review is None or review.case_id != case.id:
-        raise ReviewUnknown(f"Case {case.id} has no review {review_id[:64]}.")
+        raise CaseNotFound(f"Case {case.id} has no review {review_id[:64]}.")
     if not ALLOWED_ACTIONS[review.stage]:
         raise NotWaiting()
     return review
+
+
+def _misdirected(tx: Tx, case_id: str, actor: Actor, decision: Decision, channel: Channel) -> None:
+    """Somebody's decision named a review that is not of this case. Raises CaseNotFound if there is no such case."""
+    cases.get(tx, case_id)
+    audit.append(tx, case_id, actor.name, "decision.misdirected", {"action": decision.action, "channel": channel})
 
 
 def _repeated(tx: Tx, case_id: str, actor: Actor, decision: Decision) -> str | None:

@@ -38,10 +38,6 @@ class CaseNotFound(OnboardingError):
     code = "case_not_found"
 
 
-class ReviewUnknown(CaseNotFound):
-    """The case has no such review."""
-
-
 class IdempotencyKeyReused(OnboardingError):
     """This idempotency key was used before with another body."""
 

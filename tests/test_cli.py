@@ -38,6 +38,13 @@ def test_a_case_from_file_to_active(house, run, tmp_path):
     assert (steps["items"] if isinstance(steps, dict) else steps)[-1]["id"]
 
 
+def test_in_a_pipe_every_column_has_its_room(house, run):
+    name = "Northgate Bakery and Coffee Roasters of Leeds Limited"
+    said = run("submit", "-", "--wait", stdin=json.dumps(house.application(legal_name=name))).stdout
+    line = next(line for line in said.splitlines() if "in_review" in line)
+    assert name in line, "one case, one line"
+
+
 def test_a_case_from_standard_input_is_rejected_with_reasons(house, run):
     body = json.dumps(house.application())
     case = told(run("submit", "-", "--wait", "--json", stdin=body))

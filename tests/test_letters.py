@@ -18,6 +18,7 @@ from onboarding.assessment import Assessment, Recommendation, Requirement, Risk
 from onboarding.errors import BadInput
 from onboarding.finding import SEVERITY_OF, finding
 from onboarding.letters.activation_problem import Outcome, activation_problem
+from onboarding.letters.application_received import application_received
 from onboarding.letters.approval_request import approval_request
 from onboarding.letters.case_quarantined import case_quarantined
 from onboarding.letters.changes import changes
@@ -123,6 +124,7 @@ def write_all(legal_name="Blue Kite Bakery Ltd", text="The IBAN fails its check 
             due_at=DUE,
             console_url=HERE,
         ),
+        "application_received": application_received(case_id="case-1", link=f"{HERE}/merchant/t"),
         "draft_link": draft_link(link=f"{HERE}/apply/t", expires_at=DUE),
         "new_screening_hit": new_screening_hit(case_id="case-1", hits=2, list_version=text, console_url=HERE),
         "still_looking": still_looking(**about, since=DUE),
@@ -313,7 +315,7 @@ def test_the_information_request_says_what_why_and_how():
 
 TO_MERCHANTS = (
     "information_request", "information_reminder", "welcome", "rejection", "still_looking", "closed_unanswered",
-    "draft_link",
+    "draft_link", "application_received",
 )  # fmt: skip
 
 

@@ -85,6 +85,10 @@ def test_from_the_first_choice_to_the_case_with_documents(own, browser):
     first = own.events(case["id"])[0]
     assert (first["type"], first["actor"]) == ("case.submitted", "merchant")
     assert [part["format"] for part in first["data"]["parts"]] == ["json", "pdf"]
+    letter = own.letter(case["id"], kind="application_received")
+    assert letter["To"] == "owner@shop.example"
+    assert case["application"]["legal_name"] not in letter.as_string(), "the address may not be the writer's own"
+    assert f"Your reference: {case['id']}" in browser.open(link_in(letter))
     assert own.rows(DRAFTS)[0][0] == 0, "what was sent is kept once, in the case"
 
 
@@ -115,6 +119,9 @@ def test_twenty_clicks_on_send_are_one_case(own, browser):
     assert {answer.status_code for answer in sent} == {303}
     assert len({browser.open(answer.headers["location"]).split("Your reference: ")[1][:36] for answer in sent}) == 1
     assert own.rows("SELECT count(*) FROM cases")[0][0] == before + 1
+    case_id = browser.open(sent[0].headers["location"]).split("Your reference: ")[1][:36]
+    letters = "SELECT count(*) FROM letters WHERE kind = 'application_received' AND case_id = ?"
+    assert own.rows(letters, case_id)[0][0] == 1
     assert "/merchant/" in browser.http.get(path).headers["location"], (
         "the form's own link leads to the case from now on"
     )
@@ -347,7 +354,7 @@ async def test_two_processes_that_save_and_send_at_once_make_one_case(request, t
         tables = ("merchant_drafts", "merchant_files", "merchant_links")
         counts = [f"SELECT count(*) FROM {name}" for name in tables]
         left = await ctx.db.write(lambda tx: [tx.conn.exec_driver_sql(query).scalar() for query in counts])
-        assert left == [0, 0, 3], "the page's link, the letter's, and that of the letter asked for again"
+        assert left == [0, 0, 4], "the page's link, the letter's, that of the letter asked for again, the receipt's"
 
 
 # the questions

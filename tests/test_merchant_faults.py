@@ -141,3 +141,4 @@ def test_killed_while_a_draft_is_saved_or_sent_the_draft_is_there_and_trying_aga
     assert case["application"]["legal_name"] == values["legal_name"]
     assert world.count("cases") == before + 1
     assert world.count("merchant_drafts") == 0
+    assert world.count(f"letters WHERE kind = 'application_received' AND case_id = '{case['id']}'") == 1

@@ -42,6 +42,12 @@ from onboarding.ownership_chart import ownership_chart
 router = APIRouter(route_class=ConsoleRoute)
 REST: Final = 3.0
 """Seconds to wait after a decision for the case to rest, so that the next page shows what came of it."""
+Seq = Annotated[int, Query(ge=0, lt=2**31)]
+NEWS: Final = frozenset(
+    {"case.status", "case.assigned", "case.released", "case.withdrawal_requested", "decision.recorded"}
+    | {"application.answer", "application.correction", "answer.not_taken", "screening.cleared", "screening.withdrawn"}
+)
+"""What whoever looks at the case should hear of while they look."""
 DONE: Final = {
     "decision": "Your decision is recorded.",
     "release": "The case is out of quarantine.",
@@ -75,7 +81,7 @@ async def _page(
     chart = ownership_chart(view.application)
     flow = picture(product.runner.graph, view, opened.waiting, opened.events)
     wanted = passages(view)
-    found = sources(opened.parts, wanted)
+    found = sources(opened.parts, wanted, await request.app.state.pages.of(opened.parts, wanted.values()))
     typed = kept or opened.draft
     numbered = {id(finding): number for number, finding in enumerate(view.findings)}
     groups = [(level, [f for f in worst(view.findings) if f.severity == level]) for level in reversed(SEVERITIES)]
@@ -83,6 +89,11 @@ async def _page(
         request,
         "case.html",
         status,
+        live=view.status not in CLOSED,
+        case_id=case_id,
+        since=opened.events[-1]["seq"] if opened.events else 0,
+        seen=opened.events[-1]["seq"] if opened.events else 0,
+        news=[],
         desk=desk,
         opened=opened,
         case=view,
@@ -102,6 +113,7 @@ async def _page(
         reasons=forms.reasons(view),
         choices=forms.fields(view),
         refusal=_refusal(desk, opened),
+        unsaid=[other for other in opened.related if other.shared and not other.codes],
         closed=view.status in CLOSED,
         problem=problem,
         note=note,
@@ -121,6 +133,18 @@ def _refusal(desk: Desk, opened: verbs.Opened) -> str | None:
     if not desk.may("decide"):
         return f"Your role ({desk.actor.role}) may look but not decide."
     return opened.refusal
+
+
+@router.get("/cases/{case_id}/news")
+async def news(case_id: str, since: Seq, seen: Seq, request: Request, product: Served, desk: Seated) -> Response:
+    """What happened after ``since``, for a page that knows of all until ``seen``; 204 while there is no more."""
+    allow(desk, "read")
+    events = await product.service.events(case_id, since, desk.actor.client)
+    told_of = [event for event in events if event["type"] in NEWS]
+    if not told_of or told_of[-1]["seq"] <= seen:
+        return Response(status_code=204)
+    last = told_of[-1]["seq"]
+    return show(request, "news_case.html", case_id=case_id, since=since, seen=last, news=told_of, told=told)
 
 
 @router.post("/cases/{case_id}/decision")

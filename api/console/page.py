@@ -42,6 +42,8 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex",
 }
+LIVE: Final = HEADERS["Content-Security-Policy"] + "; script-src 'self'; connect-src 'self'"
+"""The policy of the pages that renew a part of themselves, by the one script that we ship (htmx, without eval)."""
 MOST_FIELDS: Final = 600
 
 
@@ -101,19 +103,20 @@ class ConsoleRoute(APIRoute):
             except RequestValidationError:
                 answer = sorry(request, "This address cannot be read.", 422)
             for name, value in HEADERS.items():
-                answer.headers[name] = value
+                answer.headers.setdefault(name, value)
             return answer
 
         return handle
 
 
-def show(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """A page. ``desk`` is in the context when somebody is signed in."""
+def show(request: Request, template: str, status: int = 200, *, live: bool = False, **context: Any) -> HTMLResponse:
+    """A page. ``desk`` is in the context when somebody is signed in; a ``live`` one renews a part of itself."""
     now: datetime = request.app.state.product.context.clock()
     context |= {"locale": locale_of(request.headers.get("accept-language"))}
     context |= {"elsewhere": request.app.state.provider is not None}
-    context |= {"now": now, "age": lambda text: age(text, now)}
-    return templates.TemplateResponse(request, f"console/{template}", context, status_code=status)
+    context |= {"now": now, "age": lambda text: age(text, now), "live": live}
+    headers = {"Content-Security-Policy": LIVE} if live else None
+    return templates.TemplateResponse(request, f"console/{template}", context, status_code=status, headers=headers)
 
 
 def sorry(request: Request, words: str, status: int) -> HTMLResponse:
@@ -123,6 +126,8 @@ def sorry(request: Request, words: str, status: int) -> HTMLResponse:
 
 def signed_out(request: Request, gone: SignedOut) -> Response:
     """To the sign-in page. A link in a letter arrives without the cookie, so it is first followed from here."""
+    if request.headers.get("hx-request"):
+        return show(request, "news_signed_out.html")
     if request.method != "GET":
         return show(request, "sign_in.html", 401, leads_to=gone.leads_to, words=gone.words, typed=gone.typed)
     if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):

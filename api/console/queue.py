@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 
 from api.auth import Served
 from api.console.page import ConsoleRoute, Posted, Seated, allow, show
-from api.console.tally import Tally
+from api.console.tally import Counted, Tally
 from checkpoints.desk import MOST_OF_ONE, ORDERS
 from checkpoints.reviews import OF_PEOPLE
 from graph import desk as verbs
@@ -27,6 +27,7 @@ KEPT: Final = ("status", "order", "stage", "risk", "country", "assignee", "refre
 """What a saved view holds; what was searched for is nobody's standing wish."""
 MOST_AT_ONCE: Final = 200
 Word = Annotated[str, Query(max_length=200)]
+Address = Annotated[str, Query(max_length=2_000)]
 Short = Annotated[str, Query(max_length=20)]
 
 
@@ -60,18 +61,22 @@ async def queue(
     chosen["limit"] = "" if limit == PAGE else str(limit)
     rows, more = await _rows(product, desk.actor, chosen, cursor, limit)
     tally: Tally = request.app.state.tally
+    counted = await tally.now(desk.actor.client)
     return show(
         request,
         "queue.html",
+        live=True,
+        since=_signature(counted, board),
+        seen=_signature(counted, board),
         desk=desk,
         rows=rows,
         chosen=chosen,
         statuses=STATUSES,
         stages=OF_PEOPLE,
         orders=list(ORDERS),
-        counted=await tally.now(desk.actor.client),
+        counted=counted,
         board=board,
-        mine=f"{board.mine}{'+' if board.mine >= MOST_OF_ONE else ''}",
+        mine=_mine(board),
         senior=desk.actor.role in SENIOR,
         refresh=REFRESH if refresh else None,
         done=done,
@@ -82,6 +87,38 @@ async def queue(
         switched=_address(chosen | {"refresh": "" if refresh else "on"}, cursor),
         tab=lambda **more: _address({"refresh": chosen["refresh"], "order": chosen["order"]} | more, None),
     )
+
+
+@router.get("/counts")
+async def counts(request: Request, product: Served, desk: Seated, since: Word, seen: Word, back: Address) -> Response:
+    """The counts, for a page that was loaded with ``since`` and shows ``seen``; 204 while they are the same."""
+    allow(desk, "read")
+    tally: Tally = request.app.state.tally
+    counted, board = await tally.now(desk.actor.client), await verbs.board(product.service, desk.actor)
+    now = _signature(counted, board)
+    if now == seen:
+        return Response(status_code=204)
+    here = back if back.startswith("/console?") else "/console"
+    return show(
+        request,
+        "news_counts.html",
+        since=since,
+        seen=now,
+        here=here,
+        counted=counted,
+        mine=_mine(board),
+        stages=OF_PEOPLE,
+    )
+
+
+def _signature(counted: Counted, board: verbs.Board) -> str:
+    """What is counted, as one word."""
+    stages = (counted.counts.stages.get(stage, 0) for stage in OF_PEOPLE)
+    return ".".join(map(str, (counted.counts.waiting, counted.counts.late, board.mine, *stages)))
+
+
+def _mine(board: verbs.Board) -> str:
+    return f"{board.mine}{'+' if board.mine >= MOST_OF_ONE else ''}"
 
 
 async def _rows(

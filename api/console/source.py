@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from pydantic import JsonValue
@@ -14,6 +14,8 @@ from onboarding.rows import DELIMITERS
 from onboarding.submission import Part
 
 LINE: Final = re.compile(r"(?:(.*), )?line (\d+), column (\d+)")
+PAGE: Final = re.compile(r"page (\d{1,4})")
+DOCUMENTS: Final = ("pdf", "image")
 MOST_LINES: Final = 2_000
 MOST_CHARS: Final = 20_000
 """A longer line is cut on the page; the part can be downloaded whole."""
@@ -35,12 +37,16 @@ class Shown(NamedTuple):
 
 
 class PartShown(NamedTuple):
-    """``lines`` is empty for what is no text; ``more`` counts the lines that are not shown."""
+    """``lines`` is empty for what is no text; ``more`` counts the lines that are not shown.
+
+    ``pending``: pages of it that something was read from are not at hand yet.
+    """
 
     number: int
     part: Part
     lines: list[Shown]
     more: int
+    pending: bool = False
 
 
 class Passage(NamedTuple):
@@ -72,15 +78,29 @@ def passages(view: CaseView) -> dict[str, Passage]:
     }
 
 
-def sources(parts: Sequence[Part], wanted: dict[str, Passage]) -> Sources:
-    """Every part as lines with its passages marked."""
+def pages_wanted(part: Part, wanted: Iterable[Passage]) -> frozenset[int]:
+    """The pages of a document that something was read from, counted from 1."""
+    if part.format not in DOCUMENTS:
+        return frozenset()
+    named = (PAGE.fullmatch(passage.where) for passage in wanted if passage.source == part.source)
+    return frozenset(int(found[1]) for found in named if found)
+
+
+Pages = Mapping[int, Mapping[int, str] | None]
+"""The text of pages by the number of the part and of the page; None while they are being read."""
+
+
+def sources(parts: Sequence[Part], wanted: dict[str, Passage], pages: Pages | None = None) -> Sources:
+    """Every part as lines with its passages marked; of a document the ``pages`` that are at hand."""
     shown, placed = [], set()
     for index, part in enumerate(parts):
-        lines = list(_lines(part))
+        texts = (pages or {}).get(index, {})
+        lines = list(_lines(part) if part.format not in DOCUMENTS else _page_lines(texts or {}))
         spans = _spans(lines, [passage for passage in wanted.values() if passage.source == part.source])
         rendered = [Shown(label, _pieces(text, spans.get(at, []))) for at, (label, text) in enumerate(lines)]
         placed |= {anchor for of_line in spans.values() for _, _, anchor in of_line}
-        shown.append(PartShown(index, part, rendered[:MOST_LINES], max(0, len(rendered) - MOST_LINES)))
+        more = max(0, len(rendered) - MOST_LINES)
+        shown.append(PartShown(index, part, rendered[:MOST_LINES], more, pending=texts is None))
     return Sources(shown, {name: passage.anchor for name, passage in wanted.items() if passage.anchor in placed})
 
 
@@ -92,6 +112,12 @@ def _lines(part: Part) -> Iterator[tuple[str, str]]:
         yield from _cells(part.content)
     elif part.format == "json":
         yield from _leaves(part.content, "" if part.kind in ("answers", "corrections") else "$")
+
+
+def _page_lines(texts: Mapping[int, str]) -> Iterator[tuple[str, str]]:
+    for page, text in sorted(texts.items()):
+        for number, line in enumerate(text.split("\n"), start=1):
+            yield f"page {page}, line {number}", line
 
 
 def _cells(text: str) -> Iterator[tuple[str, str]]:
@@ -142,7 +168,8 @@ def _spans(lines: list[tuple[str, str]], wanted: Sequence[Passage]) -> Spans:
         if not raw or not text.startswith(raw, start):
             start = max(text.find(raw), 0) if raw else 0
         found = bool(raw) and text.startswith(raw, start)
-        spans.setdefault(line, []).append((start, start + len(raw) if found else len(text), passage.anchor))
+        whole = 0 if PAGE.fullmatch(passage.where) else len(text)  # of a page, not its first line
+        spans.setdefault(line, []).append((start, start + len(raw) if found else whole, passage.anchor))
     return spans
 
 
@@ -150,12 +177,23 @@ def _line_of(lines: list[tuple[str, str]], by_label: dict[str, int], passage: Pa
     named = LINE.fullmatch(passage.where)
     if named and named[1] is None:
         return by_label.get(named[2]), int(named[3]) - 1
+    if PAGE.fullmatch(passage.where):
+        return _on_page(lines, passage), 0
     where = named[1] if named else passage.where
     where = f"$.{where}" if where not in by_label and f"$.{where}" in by_label else where
     if where in by_label:
         return by_label[where], 0
     inside = [at for at, (label, _) in enumerate(lines) if label.startswith((f"{where}.", f"{where}["))]
     return next((at for at in inside if passage.raw in lines[at][1]), inside[0] if inside else None), 0
+
+
+def _on_page(lines: list[tuple[str, str]], passage: Passage) -> int | None:
+    """The line that says it, as a whole word where there is one; else the page's first."""
+    raw = passage.raw.split("\n", 1)[0].rstrip("\r…")
+    of_page = [at for at, (label, _) in enumerate(lines) if label.startswith(f"{passage.where}, ")]
+    word = re.compile(rf"(?<!\w){re.escape(raw)}(?!\w)")
+    whole = [at for at in of_page if raw and word.search(lines[at][1])]
+    return next(iter([*whole, *(at for at in of_page if raw and raw in lines[at][1]), *of_page]), None)
 
 
 def _pieces(text: str, spans: Sequence[tuple[int, int, str]]) -> list[Piece]:

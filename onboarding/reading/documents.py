@@ -8,7 +8,7 @@ import binascii
 import io
 import logging
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
 from functools import partial
 from typing import Any, Final
@@ -46,10 +46,19 @@ def read_document(part: Part, *, as_of: date) -> list[Candidate]:
     ]
 
 
-def pdf_pages(data: bytes) -> list[str]:
-    """The text of each page, tables as rows joined by `` | ``, form fields as ``name: value`` lines; [] if
-    unreadable."""
-    return _guarded(lambda: _pdf_pages(data)) or []
+def page_texts(part: Part, numbers: Collection[int]) -> dict[int, str]:
+    """The text of these pages of a ``pdf`` or ``image`` part, counted from 1, as it was read. Never raises."""
+    data = _bytes_of(part.content)
+    pages = pdf_pages(data, numbers) if part.format == "pdf" else image_pages(data) if part.format == "image" else []
+    return {number: text for number, text in enumerate(pages, start=1) if number in numbers}
+
+
+def pdf_pages(data: bytes, only: Collection[int] | None = None) -> list[str]:
+    """The text of each page, tables as rows joined by `` | ``, form fields as ``name: value`` lines; [] if unreadable.
+
+    ``only`` names pages, counted from 1: the others are left empty.
+    """
+    return _guarded(lambda: _pdf_pages(data, only)) or []
 
 
 def image_pages(data: bytes) -> list[str]:
@@ -80,7 +89,7 @@ def _page(where: str | None, starts: list[int]) -> str | None:
     return f"page {max(bisect_right(starts, int(words[1].rstrip(','))), 1)}"
 
 
-def _pdf_pages(data: bytes) -> list[str]:
+def _pdf_pages(data: bytes, only: Collection[int] | None) -> list[str]:
     from pypdf import PdfReader  # imported here: most cases bring no document
 
     if not data.lstrip()[:5].startswith(b"%PDF"):
@@ -88,7 +97,10 @@ def _pdf_pages(data: bytes) -> list[str]:
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
         return []
-    pages = [_guarded(partial(_page_text, data, page)) or "" for page in reader.pages[:MOST_PAGES]]
+    pages = [
+        (_guarded(partial(_page_text, data, page)) or "") if only is None or number in only else ""
+        for number, page in enumerate(reader.pages[:MOST_PAGES], start=1)
+    ]
     fields = _guarded(reader.get_form_text_fields) or {}
     filled = [f"{name}: {value}" for name, value in fields.items() if value]
     if filled:
@@ -100,7 +112,7 @@ def _page_text(data: bytes, page: Any) -> str:
     contents = page.get_contents()
     size = len(contents.get_data()) if contents is not None else 0
     laid_out = _guarded(lambda: _laid_out(data, page.page_number)) if 0 < size <= MOST_PAGE_BYTES else None
-    text = laid_out if laid_out is not None else page.extract_text() if size <= 5 * MOST_PAGE_BYTES else ""
+    text = laid_out or (page.extract_text() if size <= 5 * MOST_PAGE_BYTES else "")
     return str(text)[:MOST_PAGE_CHARACTERS]
 
 
