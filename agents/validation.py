@@ -1,7 +1,7 @@
 """Validation: every rule of the policy on the application as read, and what was found about it elsewhere."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
 from typing import Final
 
@@ -12,11 +12,11 @@ from agents.failing import failed, helped
 from agents.merging import MODEL, without_model
 from agents.talk import Talk
 from onboarding.assessment import Prior, Validation
-from onboarding.checks.run import check
 from onboarding.finding import Evidence, Finding, finding
 from onboarding.model_call import ModelGaveUp
 from onboarding.policy import Policy
 from onboarding.reading.result import Reading
+from onboarding.rules import HERE, Rules, RulesGaveUp, unfinished
 from onboarding.screening import Watchlist
 from onboarding.submission import Submission
 
@@ -35,18 +35,23 @@ async def validate(
     as_of: date,
     talk: Talk | None = None,
     tools: Callable[[Validation], Sequence[BaseTool]] = lambda _: (),
+    rules: Rules = HERE,
 ) -> Validation:
     """Run every rule, then let a model look for what rules miss.
 
     ``priors`` are earlier applications the ledger's look-up found; none of them is changed. ``tools`` gives the
     read-only look-ups the model may use on what the rules found, each with one text ``argument``. What the rules find
-    on their own reading stands whatever the model read or said.
+    on their own reading stands whatever the model read or said. When the rules give up nothing is checked, no model is
+    asked, and the finding says so.
     """
 
-    def by_rules(given: Reading) -> Validation:
-        return check(given, submission, priors=priors, watchlist=watchlist, policy=policy, as_of=as_of)
+    async def by_rules(given: Reading) -> Validation:
+        return await rules.check(given, submission, priors=priors, watchlist=watchlist, policy=policy, as_of=as_of)
 
-    checked = _with_the_models_reading(reading, by_rules(reading), by_rules)
+    try:
+        checked = await _with_the_models_reading(reading, await by_rules(reading), by_rules)
+    except RulesGaveUp as reason:
+        return Validation(findings=[unfinished("checked", reason), *reading.findings], missing=[], screening=[])
     if talk is None:
         return checked
     known = [] if talk.model.alone else checked.findings
@@ -60,14 +65,14 @@ async def validate(
     return checked.model_copy(update={"findings": _once([*kept, *result.findings]), "ungrounded": result.ungrounded})
 
 
-def _with_the_models_reading(
-    reading: Reading, merged: Validation, by_rules: Callable[[Reading], Validation]
+async def _with_the_models_reading(
+    reading: Reading, merged: Validation, by_rules: Callable[[Reading], Awaitable[Validation]]
 ) -> Validation:
     """Findings on both readings; a required field that only the model read is one of its own."""
     own = without_model(reading)
     if own.application == reading.application:
         return merged
-    alone = by_rules(own)
+    alone = await by_rules(own)
     gained = [path for path in alone.missing if path not in merged.missing]
     hits = [*merged.screening, *(hit for hit in alone.screening if hit not in merged.screening)]
     findings = _once([*alone.findings, *merged.findings, *(_gained(path, reading) for path in gained)])

@@ -56,6 +56,7 @@ class SqliteDatabase:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._committing = False
         self._due: asyncio.Handle | None = None
+        self._lingering = False
         self._closed = False
         self._idle = threading.Event()
         self._idle.set()
@@ -133,9 +134,10 @@ class SqliteDatabase:
         if self._committing or self._loop is None:
             return
         if self._due is not None:
-            if not urgent or not isinstance(self._due, asyncio.TimerHandle):
+            if not urgent or not self._lingering:
                 return
             self._due.cancel()
+        self._lingering = not urgent
         self._due = self._loop.call_soon(self._begin) if urgent else self._loop.call_later(LINGER, self._begin)
 
     def _begin(self) -> None:

@@ -18,7 +18,7 @@ from onboarding.errors import RecordingMissing
 from onboarding.matching import match_keys
 from onboarding.policy import Policy, ScreeningPolicy
 from onboarding.reading.result import Reading
-from onboarding.screening import Subject, Watchlist
+from onboarding.screening import Noting, Subject, Watchlist
 
 _CODE = (".py", ".toml", ".txt", ".json", ".jsonl", ".csv", ".md")
 
@@ -54,22 +54,6 @@ def subject_key(subject: Subject) -> str:
 def by_place(subject: Subject) -> str:
     """Who was looked up, by the field alone: all that is left of the question under pseudonyms."""
     return f"at {subject.path}"
-
-
-class Noting(Watchlist):
-    """The list, with a note of every answer."""
-
-    def __init__(self, watchlist: Watchlist) -> None:
-        self._list = watchlist
-        self.screened: dict[str, list[ScreeningHit]] = {}
-
-    @property
-    def version(self) -> str:
-        return self._list.version
-
-    def screen(self, subject: Subject, bands: ScreeningPolicy) -> list[ScreeningHit]:
-        hits = self.screened[subject_key(subject)] = self._list.screen(subject, bands)
-        return hits
 
 
 class Recalled(Watchlist):
@@ -111,7 +95,7 @@ def noted(as_of: str, policy: Policy, watchlist: Noting, refs: list[PriorRef]) -
         rules=rules_version(),
         watchlist=watchlist.version,
         bands=policy.screening.model_dump(),
-        screened=watchlist.screened,
+        screened={subject_key(answer.subject): answer.hits for answer in watchlist.answers},
         priors=refs,
     )
 

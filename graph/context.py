@@ -13,6 +13,7 @@ from checkpoints.lookup import Lookup
 from onboarding import tracing
 from onboarding.model_call import ModelCall
 from onboarding.policy import Policy
+from onboarding.rules import HERE, Rules
 from onboarding.screening import Watchlist
 from onboarding.settings import Settings
 from tools.website import Website
@@ -47,6 +48,7 @@ class Context:
     services: Mapping[str, BaseTool]
     clock: Clock
     observer: Observer
+    rules: Rules = HERE
     model: Model | None = None
     heard: Heard = ignore
     """Told of each call to the model, after the ledger was."""

@@ -22,9 +22,12 @@ from onboarding.assessment import Assessment, Validation
 from onboarding.basis import Basis
 from onboarding.case import CaseRecord, Status
 from onboarding.corrected import corrected
-from onboarding.decision import Resolution, second_required
+from onboarding.decision import BINDING_CORRECTIONS, Resolution, second_required
 from onboarding.errors import GateRefused
 from onboarding.reading.result import Reading
+from onboarding.rules import RulesGaveUp
+from onboarding.screening import Noting
+from onboarding.submission import Submission
 
 
 @step
@@ -34,7 +37,7 @@ async def preprocess(state: Started, runtime: Runtime[Context]) -> Update:
     submission = await ctx.db.read(lambda tx: cases.submission(tx, state["case_id"], state["version"]))
     as_of = ctx.clock().date()
     talk = await modelling.talk(ctx, "preprocess", state["case_id"], state["version"])
-    reading = await preprocessing.preprocess(submission, as_of=as_of, policy=ctx.policy, talk=talk)
+    reading = await preprocessing.preprocess(submission, as_of=as_of, policy=ctx.policy, talk=talk, rules=ctx.rules)
     return {"as_of": as_of.isoformat(), "reading": reading.to_json()}
 
 
@@ -44,7 +47,7 @@ async def validate(state: Read, runtime: Runtime[Context]) -> Update:
     ctx, case_id, reading = runtime.context, state["case_id"], Reading.from_json(state["reading"])
     known, refs = await ctx.db.write(lambda tx: basis.priors(tx, ctx, case_id, reading))
     submission = await ctx.db.read(lambda tx: cases.submission(tx, case_id, state["version"]))
-    watchlist = basis.Noting(ctx.watchlist)
+    watchlist = Noting(ctx.watchlist)
     result = await validation.validate(
         reading,
         submission,
@@ -56,6 +59,7 @@ async def validate(state: Read, runtime: Runtime[Context]) -> Update:
         tools=lambda checked: inquiries(
             reading.application, findings=checked.findings, priors=known, watchlist=watchlist, context=ctx
         ),
+        rules=ctx.rules,
     )
     stands_on = basis.noted(state["as_of"], ctx.policy, watchlist, refs)
     return {"validation": result.to_json(), "basis": stands_on.to_json()}
@@ -77,8 +81,7 @@ async def present(state: Judged, runtime: Runtime[Context]) -> Update:
     ctx, case_id = runtime.context, state["case_id"]
     record = await _record(state, ctx)
     submission = await ctx.db.read(lambda tx: cases.submission(tx, case_id, record.version))
-    touched = corrected(submission, record.provenance, as_of=date.fromisoformat(state["as_of"]))
-    second = second_required(record, touched)
+    second = second_required(record, await _touched(record, submission, state["as_of"], ctx))
 
     def open_review(tx: Tx) -> str:
         due = terms(tx, ctx, "review", timedelta(hours=ctx.settings.review_hours))._asdict()
@@ -93,6 +96,14 @@ async def present(state: Judged, runtime: Runtime[Context]) -> Update:
         return review_id
 
     return {"wait": {"review_id": await ctx.db.write(open_review), "stage": "review", "second_required": second}}
+
+
+async def _touched(record: CaseRecord, submission: Submission, as_of: str, ctx: Context) -> list[str]:
+    """What corrections touch; everything that binds, when the rules cannot say."""
+    try:
+        return await corrected(submission, record.provenance, as_of=date.fromisoformat(as_of), rules=ctx.rules)
+    except RulesGaveUp:
+        return list(BINDING_CORRECTIONS)
 
 
 async def _record(state: Judged, ctx: Context) -> CaseRecord:

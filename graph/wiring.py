@@ -40,9 +40,11 @@ from graph.turns import prefect, turn
 from onboarding import faults
 from onboarding.errors import DataDirInUse
 from onboarding.policy import Policy
+from onboarding.rules import HERE, Rules
 from onboarding.screening import Watchlist
 from onboarding.settings import BadSettings, Settings
 from tools import mail
+from tools.apart import Apart
 from tools.limit import Turn, free
 from tools.patience import Patience
 from tools.prefect_api import PrefectApi
@@ -123,12 +125,15 @@ async def open_product(
         second = svc2(settings.svc2_url or f"{self_url}/sandbox/svc2", patience, turn(settings, "svc2", api, stack))
         for client in (first, second):
             await stack.enter_async_context(client)
+        policy = Policy.load(settings.policy) if settings.policy else Policy.default()
+        watchlist = Watchlist.load(settings.watchlist) if settings.watchlist else Watchlist.empty()
         context = Context(
             settings=settings,
             db=db,
             lookup=lookup,
-            policy=Policy.load(settings.policy) if settings.policy else Policy.default(),
-            watchlist=Watchlist.load(settings.watchlist) if settings.watchlist else Watchlist.empty(),
+            policy=policy,
+            watchlist=watchlist,
+            rules=await _rules(settings, policy, watchlist, role, stack),
             services={tool.name: tool for tool in (*svc1_tools(first), *svc2_tools(second))},
             clock=db.clock,
             observer=observer or Silent(),
@@ -177,6 +182,14 @@ async def _jobs(
         raise BadSettings("ONBOARD_ENGINE=procrastinate needs the extra `procrastinate` to be installed.") from error
     app = await stack.enter_async_context(queue(context, settings.database))
     return Jobs(context, app) if role == "api" else JobWorker(context, app, runner, settings.concurrency, ended)
+
+
+async def _rules(settings: Settings, policy: Policy, watchlist: Watchlist, role: Role, stack: AsyncExitStack) -> Rules:
+    """Processes for the rules where cases run; a replica that runs none needs none."""
+    if role == "api" or not settings.rule_processes:
+        return HERE
+    apart = Apart(policy, watchlist, processes=settings.rule_processes, seconds=settings.rule_seconds)
+    return await stack.enter_async_context(apart)
 
 
 @asynccontextmanager

@@ -73,6 +73,9 @@ CATALOGUE: Final[dict[str, CodeEntry]] = {
     "FIELD_READ_BY_MODEL": CodeEntry(
         "warning", "Only the model read a required field, so a person compares it with its quote.", "ours"
     ),
+    "RULES_UNFINISHED": CodeEntry(
+        "high", "The rules could not read or check this application to the end, so a person has to.", "ours"
+    ),
     "MODEL_FAILED": CodeEntry(
         "warning", "A configured model did not answer, so a person has to look where it would have.", "ours"
     ),
@@ -135,5 +138,5 @@ CATALOGUE: Final[dict[str, CodeEntry]] = {
     ),
     "PROHIBITED_COUNTRY": CodeEntry("critical", "The country of incorporation is one we never serve.", "policy 2.1"),
 }
-"""Policy section 2.1, plus three of ours: FIELD_CONFLICT for real conflicts, and two that only a configured model can
-raise, FIELD_READ_BY_MODEL and MODEL_FAILED."""
+"""Policy section 2.1, plus four of ours: FIELD_CONFLICT for real conflicts, RULES_UNFINISHED where a rule was stopped,
+and two that only a configured model can raise, FIELD_READ_BY_MODEL and MODEL_FAILED."""

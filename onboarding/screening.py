@@ -70,6 +70,30 @@ class Watchlist(ABC):
         return cast("Self", LeanWatchlist([], "empty"))
 
 
+class Answer(Value):
+    """What a list said of one subject."""
+
+    subject: Subject
+    hits: list[ScreeningHit]
+
+
+class Noting(Watchlist):
+    """The list ``of``, with a note of every answer."""
+
+    def __init__(self, of: Watchlist) -> None:
+        self.of = of
+        self.answers: list[Answer] = []
+
+    @property
+    def version(self) -> str:
+        return self.of.version
+
+    def screen(self, subject: Subject, bands: ScreeningPolicy) -> list[ScreeningHit]:
+        hits = self.of.screen(subject, bands)
+        self.answers.append(Answer(subject=subject, hits=hits))
+        return hits
+
+
 class LeanWatchlist(Watchlist):
     """The built-in list: names by their words, then birth date, nationality and identifiers."""
 

@@ -143,6 +143,12 @@ class Settings(Value):
         default=1.0, ge=0, le=1, description="Share of traces that is kept where the caller does not say."
     )
     max_body_bytes: int = Field(default=5_000_000, gt=0, description="Largest request body.")
+    rule_processes: int = Field(
+        default=2, ge=0, le=64, description="Processes that read and check applications; 0: the service does it itself."
+    )
+    rule_seconds: float = Field(
+        default=30, gt=0, description="CPU time after which reading or checking an application is left to a person."
+    )
     max_attempts: int = Field(default=3, ge=1, description="Tries of one step before the case is set aside.")
     fault: str | None = Field(default=None, description="Test only: `point:n` kills the process there.")
 

@@ -1,0 +1,100 @@
+"""The child of ``tools/apart.py``: reads calls from its standard input and answers on its standard output.
+
+It is given no secret, ends by itself when a call takes too much CPU, memory or its parent, and its answers are JSON:
+what a hostile document makes of it cannot reach further.
+"""
+
+import pickle
+import resource
+import signal
+import struct
+import sys
+from collections.abc import Iterator
+from datetime import date
+from typing import BinaryIO, Final
+
+from onboarding.assessment import Prior, Validation
+from onboarding.checks.run import check
+from onboarding.model import Value
+from onboarding.policy import Policy
+from onboarding.reading.read import read
+from onboarding.reading.result import Reading
+from onboarding.screening import Answer, Noting, Watchlist
+from onboarding.submission import Submission
+
+HEAD: Final = struct.Struct(">cI")
+"""What goes before each message: its kind, and its length in bytes."""
+START, READ, CHECK, DONE, FAILED = b"s", b"r", b"c", b"d", b"f"
+MOST_MEMORY: Final = 2 << 30
+"""Bytes of address space: a document that needs more is one nobody can read."""
+
+
+class ReadCall(Value):
+    """One call of ``read``."""
+
+    submission: Submission
+    as_of: date
+
+
+class CheckCall(Value):
+    """One call of ``check``; ``listed`` says whether against the list or against nobody."""
+
+    reading: Reading
+    submission: Submission
+    priors: list[Prior]
+    listed: bool
+    as_of: date
+
+
+class Checked(Value):
+    """What ``check`` found, and what the list was asked and said meanwhile."""
+
+    validation: Validation
+    answers: list[Answer]
+
+
+def main() -> None:
+    """Answer calls until the parent is gone."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the parent drains, and ends this process when it is done
+        signal.signal(number, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    calls, answers = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # whatever a library prints is no answer
+    policy, watchlist, seconds = Policy.default(), Watchlist.empty(), 0.0
+    for kind, body in _messages(calls):
+        if kind == START:
+            policy, watchlist, seconds = pickle.loads(body)  # noqa: S301 - the parent's own objects
+            _tell(answers, DONE, b"")
+            continue
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        try:
+            told, answer = DONE, _answer(kind, body, policy, watchlist).model_dump_json().encode()
+        except Exception as error:  # noqa: BLE001 - it is the parent's to judge; its text may quote the application
+            told, answer = FAILED, type(error).__name__.encode()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        _tell(answers, told, answer)
+
+
+def _tell(answers: BinaryIO, told: bytes, answer: bytes) -> None:
+    answers.write(HEAD.pack(told, len(answer)) + answer)
+    answers.flush()
+
+
+def _messages(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    while len(head := stream.read(HEAD.size)) == HEAD.size:
+        kind, size = HEAD.unpack(head)
+        yield kind, stream.read(size)
+
+
+def _answer(kind: bytes, body: bytes, policy: Policy, watchlist: Watchlist) -> Value:
+    if kind == READ:
+        asked = ReadCall.model_validate_json(body)
+        return read(asked.submission, as_of=asked.as_of)
+    call = CheckCall.model_validate_json(body)
+    noting = Noting(watchlist if call.listed else Watchlist.empty())
+    found = check(call.reading, call.submission, priors=call.priors, watchlist=noting, policy=policy, as_of=call.as_of)
+    return Checked(validation=found, answers=noting.answers)
+
+
+if __name__ == "__main__":
+    main()
