@@ -5,12 +5,17 @@ import base64
 import json
 import os
 import signal
+import threading
+import time
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
 
 import psutil
 import pytest
+from harness.invariants import check as check_all
+from harness.story import Desk, stories
+from harness.world import World, wait_for
 
 from agents import preprocessing, validation
 from onboarding.application import Application
@@ -169,3 +174,33 @@ async def test_a_broken_document_is_no_reason_to_give_up():
     async with apart() as rules:
         reading = await rules.read(submission_of(*SMALL.parts, broken), as_of=TODAY)
     assert reading.application.legal_name == "Bakery Ltd"
+
+
+def those_of(pid):
+    return [child for child in psutil.Process(pid).children() if "tools.apart_child" in child.cmdline()]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_service_and_children_are_killed_at_any_moment_and_every_case_ends_once(tmp_path):
+    """kill -9 now of a child, now of the service, in the middle of the cases: no child stays, the invariants hold."""
+    with World(tmp_path, rule_processes=2) as world:
+        told = stories("apart", *("approve", "correct", "ask", "reject") * 8)
+        playing = threading.Thread(target=Desk(world).play, args=[told], kwargs={"seconds": 240})
+        playing.start()
+        killed = 0
+        while playing.is_alive() and killed < 6:
+            wait_for(world.alive, 60, "the service")
+            time.sleep(1 + killed % 3)
+            children = those_of(world.app.pid)
+            for child in children[killed % 2 :]:
+                child.kill()
+            if killed % 2:
+                world.kill()
+                _, alive = psutil.wait_procs(children, timeout=10)
+                assert alive == []
+            killed += 1
+        playing.join(240)
+        assert not playing.is_alive()
+        world.rest()
+        check_all(world, told)

@@ -105,7 +105,7 @@ class Fleet:
         return []
 
     def _start(self, what: str, argv: list[str], told: str, settings: dict[str, Any] | None = None) -> Child:
-        given = self.settings | (settings or {})
+        given = {"rule_processes": 0} | self.settings | (settings or {})
         env = {f"ONBOARD_{name.upper()}": str(value) for name, value in given.items() if value is not None}
         self._count += 1
         out = self.folder / f"{self._count:02}.out"

@@ -122,7 +122,7 @@ class World:
 
     def start(self, fault: str | None = None, **settings: Any) -> None:
         """``onboard serve``; ``fault`` is ``point:n``. Returns when it answers, or is dead by its fault."""
-        given = self.settings | {"data_dir": self.data, "fault": fault} | settings
+        given = {"rule_processes": 0} | self.settings | {"data_dir": self.data, "fault": fault} | settings
         given |= {"svc1_url": f"{self.services_url}/svc1", "svc2_url": f"{self.services_url}/svc2"}
         if self._mail:
             given["smtp_url"] = f"smtp://127.0.0.1:{self._port}?starttls=never"

@@ -61,7 +61,7 @@ async def warm_up(folder: Path) -> None:
     from harness.merchants import merchant
     from onboarding.settings import Settings
 
-    settings = Settings(data_dir=folder, reviewers="warm@desk.example.com", sweep_seconds=0.1)
+    settings = Settings(data_dir=folder, reviewers="warm@desk.example.com", sweep_seconds=0.1, rule_processes=0)
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(settings, "127.0.0.1", 0, lambda at, *_: url.set_result(at)))
     await asyncio.wait([serving, url], return_when="FIRST_COMPLETED")
