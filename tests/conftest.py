@@ -10,14 +10,8 @@ from typing import Any
 
 import pytest
 
-from onboarding.settings import Settings
-
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 os.environ.setdefault("LANGSMITH_TRACING", "false")
-
-Settings.model_fields["rule_processes"].default = 0
-Settings.model_rebuild(force=True)
-"""Each product of a test would start two processes, two seconds each. Where it matters they are asked for."""
 
 _numbers = itertools.count(1)
 

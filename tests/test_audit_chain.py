@@ -27,7 +27,7 @@ ACTOR = Actor("test", "backend")
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Three cases of different merchants, sealed after the second; another event after the last seal."""
-    found = Settings(data_dir=tmp_path, secret_key="a secret of ours")
+    found = Settings(data_dir=tmp_path, rule_processes=0, secret_key="a secret of ours")
 
     async def build() -> None:
         async with open_product(found, self_url="http://127.0.0.1:9") as product:

@@ -113,7 +113,9 @@ def test_the_shell_plays_all_cases_in_processes_of_their_own(house, tmp_path, mo
 
 
 def test_cases_on_postgresql_are_played_from_there_and_cannot_be_written(tmp_path, postgres_url):
-    settings = Settings(data_dir=tmp_path, database_url=postgres_url, reviewers="ann@reviewers.example")
+    settings = Settings(
+        data_dir=tmp_path, rule_processes=0, database_url=postgres_url, reviewers="ann@reviewers.example"
+    )
 
     async def build() -> None:
         async with open_product(settings, self_url="http://127.0.0.1:9") as product:

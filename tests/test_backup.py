@@ -42,7 +42,10 @@ async def decided(settings: Settings, case_id: str) -> str:
 
 
 def test_a_backup_taken_while_cases_come_in_is_whole_and_goes_on_when_restored(tmp_path):
-    live, other = Settings(data_dir=tmp_path / "live"), Settings(data_dir=tmp_path / "other")
+    live, other = (
+        Settings(data_dir=tmp_path / "live", rule_processes=0),
+        Settings(data_dir=tmp_path / "other", rule_processes=0),
+    )
     out = tmp_path / "backup.db"
 
     async def busy() -> list[str]:
@@ -63,7 +66,7 @@ def test_a_backup_taken_while_cases_come_in_is_whole_and_goes_on_when_restored(t
 
 
 def test_a_ledger_moves_from_postgresql_to_sqlite_and_back_by_a_backup(tmp_path, postgres_url, postgres_server):
-    first = Settings(data_dir=tmp_path / "one", database_url=postgres_url, secret_key="s")
+    first = Settings(data_dir=tmp_path / "one", rule_processes=0, database_url=postgres_url, secret_key="s")
 
     async def build() -> list[str]:
         async with open_product(first, self_url="http://127.0.0.1:9") as product:
@@ -71,7 +74,7 @@ def test_a_ledger_moves_from_postgresql_to_sqlite_and_back_by_a_backup(tmp_path,
 
     ids = asyncio.run(build())
     backup(first, tmp_path / "one.db")
-    local = Settings(data_dir=tmp_path / "two", secret_key="s")
+    local = Settings(data_dir=tmp_path / "two", rule_processes=0, secret_key="s")
     assert asyncio.run(restore(local, tmp_path / "one.db")) == 3
     assert asyncio.run(decided(local, ids[0])) == "rejected"
     backup(local, tmp_path / "two.db")
@@ -107,7 +110,7 @@ def test_what_is_no_whole_backup_is_refused(tmp_path, how):
             whole = path.read_bytes()
             path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadInput):
-        asyncio.run(restore(Settings(data_dir=tmp_path / "there"), path))
+        asyncio.run(restore(Settings(data_dir=tmp_path / "there", rule_processes=0), path))
     assert not (tmp_path / "there" / "onboard.db").exists()
 
 

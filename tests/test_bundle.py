@@ -243,7 +243,7 @@ def test_redaction_keeps_every_finding_of_applications_of_every_kind(tmp_path):
     """Mail, CSV and JSON in several languages; names on lists, numbers with check digits, shared accounts."""
     wanted = {"app-02", "app-04", "app-08", "app-10", "app-17"}
     watchlist = Path(__file__).parents[1] / "examples" / "watchlist.jsonl"
-    settings = Settings(data_dir=tmp_path, watchlist=watchlist)
+    settings = Settings(data_dir=tmp_path, watchlist=watchlist, rule_processes=0)
     now = [datetime.now(UTC)]
 
     async def every() -> None:

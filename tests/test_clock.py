@@ -85,7 +85,7 @@ class Desk:
 @asynccontextmanager
 async def opened(folder: Path, hand: Hand | None = None, **changes: Any) -> AsyncIterator[Desk]:
     hand = hand or Hand()
-    settings = Settings.model_validate({"data_dir": folder, "reviewers": REVIEWERS} | changes)
+    settings = Settings.model_validate({"data_dir": folder, "reviewers": REVIEWERS, "rule_processes": 0} | changes)
     async with open_product(settings, self_url="http://127.0.0.1:9", clock=hand) as product:
         yield Desk(product, hand)
 

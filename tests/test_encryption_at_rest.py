@@ -92,7 +92,7 @@ def _keep(tx: Tx, case_id: str, call: ModelCall) -> None:
 
 
 def settings_of(tmp_path: Path, key: str | None, url: str | None = None) -> Settings:
-    named = {"data_dir": tmp_path, "encryption_key": key, "database_url": url}
+    named = {"data_dir": tmp_path, "encryption_key": key, "database_url": url, "rule_processes": 0}
     return Settings.model_validate(named | {"reviewers": "ann@reviewers.example", "secret_key": "s"})
 
 

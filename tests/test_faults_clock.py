@@ -68,6 +68,7 @@ class Host:
             svc1_url=f"{url}/svc1",
             svc2_url=f"{url}/svc2",
             sweep_seconds=0.05,
+            rule_processes=0,
             service_deadline_seconds=1,
         )
 

@@ -36,7 +36,11 @@ def opened(tmp_path: Path, services: str) -> Callable[..., Any]:
     @asynccontextmanager
     async def open_(**more: Any) -> AsyncIterator[Product]:
         settings = Settings(
-            data_dir=tmp_path / "data", svc1_url=f"{services}/svc1", svc2_url=f"{services}/svc2", sweep_seconds=0.1
+            data_dir=tmp_path / "data",
+            svc1_url=f"{services}/svc1",
+            svc2_url=f"{services}/svc2",
+            sweep_seconds=0.1,
+            rule_processes=0,
         )
         async with open_product(settings, self_url=services, **more) as product:
             yield product

@@ -36,7 +36,8 @@ def services():
 
 @asynccontextmanager
 async def product(tmp_path, url, services, role="worker", **changes):
-    given = {"data_dir": tmp_path, "database_url": url, "engine": "procrastinate", "sweep_seconds": 60} | changes
+    given = {"data_dir": tmp_path, "database_url": url, "engine": "procrastinate", "sweep_seconds": 60}
+    given |= {"rule_processes": 0} | changes
     urls = {f"svc{number}_url": f"{services}/svc{number}" for number in (1, 2)}
     async with open_product(Settings(**given, **urls), self_url="http://127.0.0.1:9", role=role) as built:
         yield built

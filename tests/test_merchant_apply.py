@@ -330,7 +330,10 @@ async def test_two_processes_that_save_and_send_at_once_make_one_case(request, t
     from onboarding.settings import Settings
 
     more = {"database_url": request.getfixturevalue("postgres_url")} if dialect == "postgresql" else {}
-    settings = [Settings(data_dir=tmp_path / name, secret_key="one for both", **more) for name in ("one", "two")]
+    settings = [
+        Settings(data_dir=tmp_path / name, secret_key="one for both", rule_processes=0, **more)
+        for name in ("one", "two")
+    ]
     async with AsyncExitStack() as stack:
         opened = [open_product(each, self_url="http://127.0.0.1:9") for each in settings[: 1 + bool(more)]]
         products = [await stack.enter_async_context(product) for product in opened]

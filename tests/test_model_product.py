@@ -41,6 +41,7 @@ def endpoint():
 def settings(tmp_path, url, **changes):
     given = {
         "data_dir": tmp_path / "data",
+        "rule_processes": 0,
         "watchlist": WATCHLIST,
         "model": "gpt-4o-mini",
         "openai_base_url": url,

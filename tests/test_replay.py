@@ -272,7 +272,12 @@ def test_a_model_is_played_from_its_recordings_and_a_missing_one_is_told_not_gue
     scripted_model = scripted("good")
     with running(scripted_model) as url:
         settings = Settings(
-            data_dir=tmp_path, model="gpt-4o-mini", openai_base_url=f"{url}/v1", openai_api_key="sk-x", model_seconds=10
+            data_dir=tmp_path,
+            model="gpt-4o-mini",
+            openai_base_url=f"{url}/v1",
+            openai_api_key="sk-x",
+            model_seconds=10,
+            rule_processes=0,
         )
         body = {"legal_name": "Kite Ltd", "country": "GB", "business_description": "Bread and cakes over the counter."}
 

@@ -178,7 +178,7 @@ def test_a_span_says_nothing_that_is_not_in_the_list(seen):
 
 
 async def test_the_trace_outlives_the_process_that_began_it(seen, tmp_path):
-    given = Settings(data_dir=tmp_path)
+    given = Settings(data_dir=tmp_path, rule_processes=0)
     with running(sandbox()) as url:
         async with open_product(given, self_url=url) as first:
             with tracing.span("submitted here"):
@@ -205,7 +205,7 @@ from pathlib import Path
 from graph.wiring import open_product
 from onboarding.settings import Settings
 async def main():
-    async with open_product(Settings(data_dir=Path(sys.argv[1])), self_url="http://127.0.0.1:9"):
+    async with open_product(Settings(data_dir=Path(sys.argv[1]), rule_processes=0), self_url="http://127.0.0.1:9"):
         pass
 asyncio.run(main())
 print([name for name in sys.modules if name.startswith("opentelemetry.exporter") or name == "tools.telemetry"])
@@ -239,7 +239,9 @@ async def test_spans_arrive_at_a_collector(tmp_path, monkeypatch):
         return Response(media_type="application/x-protobuf")
 
     with running(collector) as url:
-        async with open_product(Settings(data_dir=tmp_path, otel_endpoint=url), self_url="http://127.0.0.1:9"):
+        async with open_product(
+            Settings(data_dir=tmp_path, rule_processes=0, otel_endpoint=url), self_url="http://127.0.0.1:9"
+        ):
             with tracing.span("a"), tracing.span("b"):
                 pass
         assert not tracing.on()
@@ -249,7 +251,7 @@ async def test_spans_arrive_at_a_collector(tmp_path, monkeypatch):
 async def test_a_dead_collector_costs_the_spans_and_nothing_else(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(tracing, "_tracer", None)
     monkeypatch.setattr("tools.telemetry.EXPORT_SECONDS", 0.5)
-    given = Settings(data_dir=tmp_path, otel_endpoint="http://127.0.0.1:9")
+    given = Settings(data_dir=tmp_path, rule_processes=0, otel_endpoint="http://127.0.0.1:9")
     async with open_product(given, self_url="http://127.0.0.1:9") as built:
         with tracing.span("a"):
             part = make_part(application(78), "json")
@@ -262,5 +264,7 @@ async def test_a_dead_collector_costs_the_spans_and_nothing_else(tmp_path, monke
 async def test_without_the_extra_a_configured_collector_is_an_error_that_says_so(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tools.telemetry", None)
     with pytest.raises(BadSettings, match="extra `tracing`"):
-        async with open_product(Settings(data_dir=tmp_path, otel_endpoint="http://127.0.0.1:9"), self_url="http://x"):
+        async with open_product(
+            Settings(data_dir=tmp_path, rule_processes=0, otel_endpoint="http://127.0.0.1:9"), self_url="http://x"
+        ):
             pass

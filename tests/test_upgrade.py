@@ -58,6 +58,7 @@ def parked(request, tmp_path, services) -> tuple[Settings, dict[str, str]]:
 def settings_of(folder: Path, services: Any, url: str | None = None) -> Settings:
     named = {f"svc{number}_url": f"{services.url}/sandbox/svc{number}" for number in (1, 2)}
     given = {"data_dir": folder, "database_url": url, "secret_key": "golden", "reviewers": "ann@reviewers.example"}
+    given["rule_processes"] = 0
     return Settings.model_validate(given | named)
 
 

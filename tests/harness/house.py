@@ -224,7 +224,9 @@ def _serve(data_dir: Path, changes: dict[str, Any], ready: Callable[..., None], 
         listener, clock, metrics = bind("127.0.0.1", 0), Shifted(), Metrics()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = Settings.model_validate(
-            {"data_dir": data_dir, "public_url": url, "sweep_seconds": 0.2, "service_deadline_seconds": 5} | changes
+            {"data_dir": data_dir, "public_url": url, "sweep_seconds": 0.2, "service_deadline_seconds": 5}
+            | {"rule_processes": 0}
+            | changes
         )
         async with open_product(settings, self_url=url, observer=metrics, clock=clock) as product:
             write = product.context.db.write

@@ -29,6 +29,7 @@ async def replicas(folder: Path, url: str, services: str) -> AsyncIterator[Open]
                 "data_dir": folder / name,
                 "database_url": url,
                 "secret_key": "one and the same",
+                "rule_processes": 0,
                 "svc1_url": f"{services}/svc1",
                 "svc2_url": f"{services}/svc2",
                 "reviewers": "ann@desk.example.com",
