@@ -44,7 +44,7 @@ def export(
 ) -> None:
     """Write a case as one SQLite file, readable in Datasette; the findings that redaction breaks are listed."""
     from graph import archive
-    from graph.wiring import own
+    from graph.folder import own
 
     target = file or Path(f"case-{case}.db")
     with told():

@@ -76,10 +76,10 @@ def sign_in(
     name: Annotated[str, typer.Argument(help="Who signs in: the name of a live token.")] = "admin",
 ) -> None:
     """Print a link that signs somebody in to the console, once, within the hour."""
-    from graph import administration
+    from graph import signing
 
     with told():
-        out.print(asyncio.run(administration.sign_in_link(settings_of(), name)), soft_wrap=True, highlight=False)
+        out.print(asyncio.run(signing.sign_in_link(settings_of(), name)), soft_wrap=True, highlight=False)
 
 
 @app.command()

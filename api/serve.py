@@ -12,8 +12,9 @@ from api.client import ADMIN_TOKEN
 from checkpoints import access
 from checkpoints.database import Tx
 from graph import signing
+from graph.folder import kept_secret
 from graph.metrics import Metrics
-from graph.wiring import Role, kept_secret, open_product, running
+from graph.wiring import Role, open_product, running
 from onboarding.settings import Settings
 from tools.listening import Server, bind
 

@@ -13,8 +13,7 @@ from checkpoints.documents import digest
 from checkpoints.prepared import Prepared
 from checkpoints.schema import cases as case_rows
 from checkpoints.schema import decisions, links, reviews
-from onboarding.case import STATUS_OF_STAGE, CaseRecord, Channel, Stage
-from onboarding.decision import second_required
+from onboarding.case import STATUS_OF_STAGE, Channel, Stage
 from onboarding.errors import AlreadyDecided, CaseChanged, FourEyes, NotWaiting
 
 SUPERSEDING: Final = ("amended",)
@@ -245,60 +244,6 @@ def _again(standing: Any, actor: str, fingerprint: str) -> bool:
         raise CaseChanged()
     decision = {"action": standing.action, "actor": standing.actor, "at": standing.at, "review_id": standing.review_id}
     raise AlreadyDecided(decision=decision)
-
-
-def approved_by(tx: Tx, case_id: str, version: int, actor: str) -> bool:
-    """Whether this person, by whichever of their names, approved this version before."""
-    who = access.person(tx, actor)
-    made = decisions_of(tx, case_id)
-    return any(row.version == version and row.action == "approve" and who.is_named(row.actor) for row in made)
-
-
-def submitted_by(tx: Tx, case_id: str, actor: str) -> bool:
-    """Whether this person, by whichever of their names, submitted the case or answered in the merchant's place."""
-    who = access.person(tx, actor)
-    answered = [row.actor for row in decisions_of(tx, case_id) if row.action in ("answered", "amended")]
-    return any(who.is_named(name) for name in (cases.get(tx, case_id).client, *answered))
-
-
-def settled(tx: Tx, case_id: str, version: int) -> bool:
-    """Whether this version was rejected or approved by all it takes: what follows is not to be stopped any more."""
-    for row in decisions_of(tx, case_id):
-        if row.version != version or row.stage not in ("review", "second_review"):
-            continue
-        review = find(tx, row.review_id)
-        last = row.stage == "second_review" or review is None or not review.second_required
-        if row.action == "reject" or (row.action == "approve" and last):
-            return True
-    return False
-
-
-def approved_record(tx: Tx, case_id: str, version: int) -> tuple[CaseRecord, str] | None:
-    """The gate: the record that the recorded decisions approve, and its hash; None when they do not suffice,
-
-    and always None for a copy of another installation's case.
-
-    Sufficient is an approval of the newest review of this version, and where that review demanded a second person,
-    an approval of a second review by somebody else, both bound to the same hash.
-    """
-    if cases.get(tx, case_id).copied_from:
-        return None
-    made = [row for row in decisions_of(tx, case_id) if row.version == version and row.action == "approve"]
-    first = [row for row in made if row.stage == "review"]
-    if not first:
-        return None
-    review = find(tx, first[-1].review_id)
-    if review is None or review.shown_hash != first[-1].shown_hash:
-        return None
-    second = [row for row in made if row.stage == "second_review" and row.shown_hash == review.shown_hash]
-    document = shown(tx, review)
-    if digest(document) != review.shown_hash:
-        return None
-    record = CaseRecord.from_json(document)
-    two = review.second_required or second_required(record, [])  # the flag may ask for more than the record, never less
-    if two and all(access.person(tx, first[-1].actor).is_named(row.actor) for row in second):
-        return None
-    return record, review.shown_hash
 
 
 def parked(tx: Tx) -> list[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from checkpoints import audit, cases, effects, reviews
+from checkpoints import audit, cases, effects, gate, reviews
 from checkpoints.database import Tx, stamp
 from checkpoints.documents import digest
 from graph.context import Context
@@ -32,7 +32,7 @@ def authorise(tx: Tx, case_id: str, version: int) -> int:
 
 def approved(tx: Tx, case_id: str, version: int) -> dict[str, Any]:
     """The merchant exactly as approved, from the ledger and not from the state. Raises GateRefused."""
-    standing = reviews.approved_record(tx, case_id, version)
+    standing = gate.approved_record(tx, case_id, version)
     if standing is None:
         raise GateRefused(case_id=case_id)
     merchant: dict[str, Any] = standing[0].application.model_dump(mode="json", exclude={"extra"})

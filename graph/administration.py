@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from checkpoints import access
-from checkpoints.database import Database, Tx, open_database
+from checkpoints.database import Database, open_database
 from checkpoints.migrate import migrate
-from graph import signing
-from graph.wiring import codec
+from graph.folder import codec
 from onboarding.checks.scans import mixed_word
-from onboarding.errors import BadInput, Forbidden
+from onboarding.errors import BadInput
 from onboarding.letters.message import parse_address
 from onboarding.settings import Settings
 
@@ -59,7 +58,7 @@ def _told_apart(name: str, field: str) -> str:
     return parse_address(plain).addr_spec
 
 
-def _spellings(name: str) -> list[str]:
+def spellings(name: str) -> list[str]:
     """As it was typed, which older releases stored, and in the one form of :func:`_told_apart`."""
     try:
         return list(dict.fromkeys((name, _told_apart(name, "name"))))
@@ -67,20 +66,7 @@ def _spellings(name: str) -> list[str]:
         return [name]
 
 
-async def sign_in_link(settings: Settings, name: str) -> str:
-    """A link into the console for somebody who may come in, shown this once. Raises Forbidden."""
-
-    def work(tx: Tx) -> str:
-        known = next((found for spelt in _spellings(name) if (found := access.named(tx, spelt))), None)
-        if known is None or not access.roles_of(tx, known):
-            raise Forbidden(f"{name} has no live token; make one with `onboard token create`.")
-        return signing.local_link(tx, known, settings.public_url)
-
-    async with ledger(settings) as db:
-        return await db.write(work)
-
-
 async def revoke_tokens(settings: Settings, name: str) -> int:
     """End every live token of ``name``, spelt as it was when they were made; returns how many."""
     async with ledger(settings) as db:
-        return await db.write(lambda tx: sum(access.revoke(tx, spelt) for spelt in _spellings(name)))
+        return await db.write(lambda tx: sum(access.revoke(tx, spelt) for spelt in spellings(name)))

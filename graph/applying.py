@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from pydantic import JsonValue
 
-from checkpoints import cases, merchants, outbox
+from checkpoints import cases, merchants, outbox, submissions
 from checkpoints.database import Tx
 from graph import merchant_links
 from graph.context import Context
@@ -254,7 +254,7 @@ async def holds(ctx: Context, case_id: str, values: dict[str, str], files: list[
     def look(tx: Tx) -> bool:
         if cases.get(tx, case_id).erased_at:
             return False
-        typed, *documents = cases.submission(tx, case_id, 1).parts
+        typed, *documents = submissions.get(tx, case_id, 1).parts
         said = {"", *_leaves(typed.content)}
         known = [part.content for part in documents]
         return said.issuperset(_leaves(form.document("", "", masked))) and all(part.content in known for part in files)

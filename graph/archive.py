@@ -13,10 +13,10 @@ from checkpoints.reader import Reader
 from checkpoints.transaction import Tx, stamp
 from graph.administration import ledger
 from graph.context import Context
+from graph.folder import codec
 from graph.redaction import redact
 from graph.replay import versions
 from graph.service import Actor
-from graph.wiring import codec
 from onboarding.policy import Policy
 from onboarding.screening import Watchlist
 from onboarding.settings import Settings

@@ -14,8 +14,8 @@ from checkpoints.casefile import CaseFile, collect
 from checkpoints.reader import Reader
 from graph.archive import policy_of, reading, watchlist_of
 from graph.difference import Difference, difference
+from graph.folder import codec
 from graph.replay import Player
-from graph.wiring import codec
 from onboarding.errors import OnboardingError
 from onboarding.settings import Settings
 

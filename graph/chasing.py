@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from checkpoints import cases, chases
+from checkpoints import cases, chases, submissions
 from checkpoints.database import Tx, stamp
 from graph import reminders
 from graph.context import Context
@@ -52,6 +52,8 @@ def _planned(tx: Tx, ctx: Context, review: Any) -> dict[Step, datetime]:
         review.stage,
         opened_at=opened,
         due_at=datetime.fromisoformat(review.due_at or review.opened_at),
-        complete_at=datetime.fromisoformat(cases.received_at(tx, review.case_id, review.version) or review.opened_at),
+        complete_at=datetime.fromisoformat(
+            submissions.received_at(tx, review.case_id, review.version) or review.opened_at
+        ),
         settings=ctx.settings,
     )

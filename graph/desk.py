@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from checkpoints import access, audit, cases, desk, matches, reviews, scope, sessions, views
+from checkpoints import access, audit, cases, desk, matches, reviews, scope, sessions, submissions, views
 from checkpoints.casefile import ERASED
 from checkpoints.database import Tx
 from graph import screened
-from graph.service import SENIOR, Actor, Service, may_approve
+from graph.deciding import SENIOR, may_approve
+from graph.service import Actor, Service
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseRecord, CaseView
 from onboarding.errors import BadInput, CaseNotFound, Conflict, Forbidden
 from onboarding.finding import cited_case
@@ -116,7 +117,7 @@ def opened(tx: Tx, service: Service, actor: Actor, case_id: str) -> Opened:
     """The same in a transaction that looks at more."""
     row, wait = scope.get(tx, case_id, actor.client), reviews.waiting(tx, case_id)
     view, record = views.view(tx, row, actor.client), cases.record_of(tx, row)
-    parts = cases.submission(tx, case_id, row.version).parts if not row.erased_at else []
+    parts = submissions.get(tx, case_id, row.version).parts if not row.erased_at else []
     return Opened(
         view=view,
         record=record,

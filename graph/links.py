@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from checkpoints import access, cases, reviews, views
 from checkpoints.database import Tx
-from graph.service import Service, may_approve, moved
+from graph.deciding import may_approve
+from graph.service import Service, moved
 from onboarding import faults
 from onboarding.case import CaseRecord, CaseView
 from onboarding.decision import Decision

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from checkpoints import audit, cases, merchants, reviews
+from checkpoints import audit, cases, merchants, reviews, submissions
 from checkpoints.database import Tx
 from graph.service import Actor, Service
 from onboarding.assessment import Requirement
@@ -52,7 +52,7 @@ def _holds(tx: Tx, case_id: str, request_id: str, parts: Sequence[Part]) -> bool
     if made is None or made.case_id != case_id or made.action != "answered" or cases.get(tx, case_id).erased_at:
         return False
     version = reviews.body_of(tx, made)["version"]
-    added = cases.submission(tx, case_id, version).parts[len(cases.submission(tx, case_id, version - 1).parts) :]
+    added = submissions.get(tx, case_id, version).parts[len(submissions.get(tx, case_id, version - 1).parts) :]
     return [part.content for part in added] == [part.content for part in parts]
 
 

@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from agents import postprocessing, preprocessing, validation
-from checkpoints import cases, effects, reviews
+from checkpoints import cases, effects, reviews, submissions
 from checkpoints.database import Tx
 from graph import activation, basis, correspondence, modelling
 from graph.chasing import terms
@@ -34,7 +34,7 @@ from onboarding.submission import Submission
 async def preprocess(state: Started, runtime: Runtime[Context]) -> Update:
     """Read everything that came in so far into one canonical application."""
     ctx = runtime.context
-    submission = await ctx.db.read(lambda tx: cases.submission(tx, state["case_id"], state["version"]))
+    submission = await ctx.db.read(lambda tx: submissions.get(tx, state["case_id"], state["version"]))
     as_of = ctx.clock().date()
     talk = await modelling.talk(ctx, "preprocess", state["case_id"], state["version"])
     reading = await preprocessing.preprocess(submission, as_of=as_of, policy=ctx.policy, talk=talk, rules=ctx.rules)
@@ -46,7 +46,7 @@ async def validate(state: Read, runtime: Runtime[Context]) -> Update:
     """Check it by every rule, against the lists and against the merchants we know."""
     ctx, case_id, reading = runtime.context, state["case_id"], Reading.from_json(state["reading"])
     known, refs = await ctx.db.write(lambda tx: basis.priors(tx, ctx, case_id, reading))
-    submission = await ctx.db.read(lambda tx: cases.submission(tx, case_id, state["version"]))
+    submission = await ctx.db.read(lambda tx: submissions.get(tx, case_id, state["version"]))
     watchlist = Noting(ctx.watchlist)
     result = await validation.validate(
         reading,
@@ -80,7 +80,7 @@ async def present(state: Judged, runtime: Runtime[Context]) -> Update:
     """Store what was established, open the review of exactly that, and write to the reviewers."""
     ctx, case_id = runtime.context, state["case_id"]
     record = await _record(state, ctx)
-    submission = await ctx.db.read(lambda tx: cases.submission(tx, case_id, record.version))
+    submission = await ctx.db.read(lambda tx: submissions.get(tx, case_id, record.version))
     second = second_required(record, await _touched(record, submission, state["as_of"], ctx))
 
     def open_review(tx: Tx) -> str:

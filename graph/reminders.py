@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from checkpoints import access, cases, outbox, reviews
+from checkpoints import access, cases, outbox, reviews, submissions
 from checkpoints.database import Tx
 from graph import correspondence, merchant_links
 from graph.context import Context
@@ -55,7 +55,7 @@ def notice(tx: Tx, ctx: Context, case: Any, review: Any) -> int:
     letter = still_looking(
         case_id=case.id,
         legal_name=record.application.legal_name,
-        since=datetime.fromisoformat(cases.received_at(tx, case.id, case.version) or case.submitted_at),
+        since=datetime.fromisoformat(submissions.received_at(tx, case.id, case.version) or case.submitted_at),
         link=merchant_links.to_case(tx, ctx, case.id, "still_looking", case.version),
     )
     to = record.application.contact.email

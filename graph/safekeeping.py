@@ -16,7 +16,7 @@ from checkpoints.saver_reads import thread_ids
 from checkpoints.saver_upkeep import reseal as reseal_threads
 from checkpoints.sealed import SEALED, Sealed
 from graph.administration import ledger
-from graph.wiring import codec, own, secret
+from graph.folder import codec, own, secret
 from onboarding.errors import BadInput, TamperedRecord
 from onboarding.settings import Settings
 

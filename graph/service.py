@@ -1,24 +1,22 @@
 """The verbs: everything a face may ask for. Each is one transaction; the graph follows from what it recorded."""
 
 import uuid
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from checkpoints import access, audit, cases, reviews, scope, traces, views
+from checkpoints import audit, cases, gate, reviews, scope, submissions, traces, views
 from checkpoints.database import Tx, Work
 from graph.context import Context
 from graph.custody import as_it_waits
+from graph.deciding import fits, may_approve, next_version, record_decision
 from graph.state import GRAPH_VERSION
 from onboarding import faults, tracing
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
 from onboarding.decision import Decision
-from onboarding.door import make_part
-from onboarding.errors import CaseNotFound, Conflict, Forbidden, FourEyes, InvalidDecision, NotWaiting
+from onboarding.errors import CaseNotFound, Conflict, NotWaiting
 from onboarding.submission import Part, Submission
 
 WITHDRAWABLE: Final = frozenset({"received", "processing", "in_review", "awaiting_information"})
-SENIOR: Final = frozenset(access.SENIOR)
-"""Roles that may give a second approval."""
 PAGE: Final = 50
 Nudge = Callable[[str], None]
 
@@ -61,7 +59,7 @@ class Service:
 
         def accept(tx: Tx) -> tuple[list[CaseView], bool]:
             ids = [str(uuid.uuid4()) for _ in applications]
-            known = cases.remember(tx, actor.name, key.key, key.body_hash, ids) if key is not None else None
+            known = submissions.remember(tx, actor.name, key.key, key.body_hash, ids) if key is not None else None
             if known is not None:
                 return [views.view(tx, scope.get(tx, id_, actor.client), actor.client) for id_ in known], False
             taken = zip(ids, applications, strict=True)
@@ -122,9 +120,9 @@ class Service:
             audit.hold(tx, case_id)
             row = cases.get(tx, case_id)
             review = _review(tx, row, review_id or _repeated(tx, case_id, actor, decision))
-            _allowed(review, decision)
+            fits(review, decision)
             may_approve(tx, review, decision.action, actor.name, {actor.role})
-            _record(tx, row, review, decision, actor, channel)
+            record_decision(tx, row, review, decision, actor=actor.name, channel=channel)
             return views.view(tx, cases.get(tx, case_id))
 
         try:
@@ -155,7 +153,7 @@ class Service:
 
         def record(tx: Tx) -> CaseView:
             row = _held(tx, actor, case_id)
-            if key is not None and cases.remembered(tx, actor.name, key.key, key.body_hash) is not None:
+            if key is not None and submissions.remembered(tx, actor.name, key.key, key.body_hash) is not None:
                 return views.view(tx, row, actor.client)
             if request_id is not None and _answered(tx, case_id, request_id):
                 return views.view(tx, row, actor.client)
@@ -164,11 +162,11 @@ class Service:
                 raise NotWaiting()
             if review is None or review.stage not in ("information", "review", "second_review"):
                 raise NotWaiting()
-            version = _next_version(tx, row, parts, actor.name, "answer")
+            version = next_version(tx, row, parts, actor.name, "answer")
             action = "answered" if review.stage == "information" else "amended"
             reviews.decide(tx, review, action, actor=actor.name, channel=channel, body={"version": version})
             if key is not None:
-                cases.remember(tx, actor.name, key.key, key.body_hash, [case_id])
+                submissions.remember(tx, actor.name, key.key, key.body_hash, [case_id])
             return views.view(tx, cases.get(tx, case_id), actor.client)
 
         view = await moved(self.context, record)
@@ -185,7 +183,7 @@ class Service:
             if row.status not in WITHDRAWABLE:
                 raise Conflict(f"A case that is {row.status} cannot be withdrawn.")
             review = reviews.waiting(tx, case_id)
-            if review is None and reviews.settled(tx, case_id, row.version):
+            if review is None and gate.settled(tx, case_id, row.version):
                 raise Conflict("It was decided just now; this case cannot be withdrawn any more.")
             cases.withdraw(tx, case_id, actor.name)
             audit.append(tx, case_id, actor.name, "case.withdrawal_requested", {})
@@ -223,7 +221,7 @@ def accepted(
 ) -> Any:
     """Accept one application as a case of its own, moved under this trace; returns its row."""
     first = Submission(version=1, parts=list(parts))
-    row = cases.accept(tx, case_id, first, client=actor.name, external_ref=external_ref, graph=GRAPH_VERSION)
+    row = submissions.accept(tx, case_id, first, client=actor.name, external_ref=external_ref, graph=GRAPH_VERSION)
     traces.keep(tx, case_id, trace)
     return row
 
@@ -286,62 +284,6 @@ def _repeated(tx: Tx, case_id: str, actor: Actor, decision: Decision) -> str | N
         return None
     body = {name: value for name, value in reviews.body_of(tx, made[-1]).items() if name != "version"}
     return str(made[-1].review_id) if body == decision.to_json() else None
-
-
-def _allowed(review: reviews.Review, decision: Decision) -> None:
-    allowed = ALLOWED_ACTIONS[review.stage]
-    if decision.action not in allowed:
-        raise InvalidDecision(f"action: this review takes {', '.join(allowed)}.", field="action")
-    if decision.corrections and decision.action != "approve":
-        raise InvalidDecision("corrections: they go with action approve.", field="corrections")
-    if decision.request and decision.action != "request_information":
-        raise InvalidDecision("request: it goes with action request_information.", field="request")
-
-
-def may_approve(tx: Tx, review: reviews.Review, action: str, name: str, roles: Set[str]) -> None:
-    """The rules of the four eyes. Raises FourEyes, Forbidden.
-
-    Nobody approves what they submitted themselves; only an admin does, where one person suffices. The second approval
-    comes from another person than the first, and a senior one. What was decided already is for the record to answer,
-    so it is not judged here again.
-    """
-    if action != "approve" or reviews.decision_on(tx, review.id) is not None:
-        return
-    alone = "admin" in roles and review.stage == "review" and not review.second_required
-    if not alone and reviews.submitted_by(tx, review.case_id, name):
-        raise FourEyes("You submitted this application, so approving it is for somebody else.")
-    if review.stage != "second_review":
-        return
-    if reviews.approved_by(tx, review.case_id, review.version, name):
-        raise FourEyes()
-    if not roles & SENIOR:
-        raise Forbidden("A second approval takes a senior reviewer (role senior_reviewer).")
-
-
-def _record(tx: Tx, case: Any, review: reviews.Review, decision: Decision, actor: Actor, channel: Channel) -> None:
-    """Write the decision and, when it corrects the application, the version that follows from it."""
-    body = decision.to_json()
-    if not decision.corrections:
-        reviews.decide(tx, review, decision.action, actor=actor.name, channel=channel, body=body)
-        return
-    body["version"] = review.version + 1
-    if reviews.decide(tx, review, "correct", actor=actor.name, channel=channel, body=body):
-        part = make_part(decision.corrections, "json", kind="corrections", source=f"correction-{body['version']}")
-        _next_version(tx, case, [part], actor.name, "correction")
-
-
-def _next_version(tx: Tx, case: Any, parts: Sequence[Part], actor: str, kind: str) -> int:
-    """Everything so far plus ``parts``: the next immutable application version."""
-    before = cases.submission(tx, case.id, case.version)
-    version: int = case.version + 1
-    named = [
-        part if part.source != "input" else part.model_copy(update={"source": f"{kind}-{version}"}) for part in parts
-    ]
-    cases.store_submission(tx, case.id, Submission(version=version, parts=[*before.parts, *named]), actor)
-    cases.next_version(tx, case.id, version)
-    data = {"version": version, "parts": [part.source.partition(":")[0] for part in named]}
-    audit.append(tx, case.id, actor, f"application.{kind}", data)
-    return version
 
 
 def closed(view: CaseView) -> bool:

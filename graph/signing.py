@@ -7,11 +7,13 @@ from typing import Any, Final, NamedTuple
 
 from checkpoints import access, outbox, sessions
 from checkpoints.database import Tx
+from graph.administration import ledger, spellings
 from graph.context import Context
 from graph.service import Actor
-from onboarding.errors import BadInput, LinkExpired, LinkUnknown
+from onboarding.errors import BadInput, Forbidden, LinkExpired, LinkUnknown
 from onboarding.letters.message import parse_address
 from onboarding.letters.sign_in import sign_in
+from onboarding.settings import Settings
 
 SIGN_IN: Final = "sign_in"
 LINK_LIVES: Final = timedelta(minutes=15)
@@ -158,3 +160,16 @@ def _roles(tx: Tx, ctx: Context, name: str) -> set[str]:
 async def end(ctx: Context, token: str) -> None:
     """Sign out."""
     await ctx.db.write(lambda tx: sessions.end(tx, token))
+
+
+async def sign_in_link(settings: Settings, name: str) -> str:
+    """A link into the console for somebody who may come in, shown this once. Raises Forbidden."""
+
+    def work(tx: Tx) -> str:
+        known = next((found for spelt in spellings(name) if (found := access.named(tx, spelt))), None)
+        if known is None or not access.roles_of(tx, known):
+            raise Forbidden(f"{name} has no live token; make one with `onboard token create`.")
+        return local_link(tx, known, settings.public_url)
+
+    async with ledger(settings) as db:
+        return await db.write(work)

@@ -1,27 +1,19 @@
 """The one bootstrap: settings in, everything real out. Only this module builds real things."""
 
 import asyncio
-import base64
 import logging
-import os
-import secrets
-import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from functools import partial
-from pathlib import Path
 from typing import Literal
-
-from filelock import FileLock, Timeout
 
 from agents.model import Endpoint, Limits, Model
 from agents.prices import Prices
 from checkpoints import installation
 from checkpoints.database import open_database
-from checkpoints.documents import Codec
 from checkpoints.lookup import Lookup
 from checkpoints.migrate import migrate
 from checkpoints.saver import open_saver
@@ -29,6 +21,7 @@ from graph.builder import build_graph
 from graph.context import Clock, Context, Observer, ignore
 from graph.dispatch import Dispatcher, Elsewhere
 from graph.engine import Engine
+from graph.folder import codec, own, secret
 from graph.housekeeping import Housekeeping
 from graph.pool import Pool
 from graph.relay import Deliver
@@ -38,7 +31,6 @@ from graph.timer import Timer
 from graph.triggers import Triggers
 from graph.turns import prefect, turn
 from onboarding import faults
-from onboarding.errors import DataDirInUse
 from onboarding.policy import Policy
 from onboarding.rules import HERE, Rules
 from onboarding.screening import Watchlist
@@ -200,49 +192,6 @@ async def running(product: Product) -> AsyncIterator[Product]:
         yield product
     finally:
         await product.engine.stop()
-
-
-def own(data_dir: Path) -> FileLock:
-    """Take the data folder for this process. Raises DataDirInUse."""
-    lock = FileLock(data_dir / "owner.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise DataDirInUse(f"Another process owns {data_dir}; stop it, or set ONBOARD_DATA_DIR.") from error
-    return lock
-
-
-def codec(encryption_key: str | None, *, plain_too: bool = False) -> Codec:
-    """Keys are ``id:base64,id:base64``, ids of four characters, keys of 32 bytes; the first seals what is new."""
-    if not encryption_key:
-        return Codec()
-    keys: dict[bytes, bytes] = {}
-    try:
-        for item in encryption_key.split(","):
-            key_id, _, key = item.strip().partition(":")
-            keys[key_id.encode("ascii").rjust(4, b"0")[-4:]] = base64.b64decode(key, validate=True)
-        if any(len(key) != 32 for key in keys.values()):
-            raise ValueError("a key is not 32 bytes long")
-    except ValueError as error:
-        raise BadSettings(f"ONBOARD_ENCRYPTION_KEY: {error}") from error
-    return Codec(keys, next(iter(keys)), plain_too=plain_too)
-
-
-def secret(settings: Settings) -> str:
-    """The installation's secret: set, or made once and kept readable by its owner only."""
-    return settings.secret_key or kept_secret(settings.data_dir / "secret-key")
-
-
-def kept_secret(path: Path) -> str:
-    """A secret made at the first call and kept in ``path`` with mode 0600; of several processes all get the same."""
-    if not path.exists():
-        with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
-            file.write(secrets.token_urlsafe(32))
-            file.flush()
-            os.fsync(file.fileno())
-            with suppress(FileExistsError):  # somebody was faster
-                os.link(file.name, path)
-    return path.read_text().strip()
 
 
 @asynccontextmanager

@@ -199,12 +199,12 @@ def test_filters_find_what_they_name_and_nothing_else(house):
 
 
 def test_a_search_is_not_cut_off_before_it_is_paged(open_product_house):
-    from checkpoints import cases, matches
+    from checkpoints import cases, matches, submissions
     from onboarding.submission import Submission
 
     def many(tx, term):
         for number in range(520):
-            cases.accept(
+            submissions.accept(
                 tx, f"many-{number}", Submission(version=1, parts=[]), client="t", external_ref=None, graph="1"
             )
             matches.index(tx, f"many-{number}", [term])

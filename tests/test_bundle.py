@@ -13,7 +13,7 @@ import sqlite_utils
 from typer.testing import CliRunner
 
 from api.cli import app
-from checkpoints import bundle
+from checkpoints import bundle, gate
 from checkpoints.casefile import CaseFile
 from graph.archive import case_file, import_
 from graph.difference import difference
@@ -138,7 +138,6 @@ def test_nothing_can_be_done_on_a_copy(copy):
 
 
 def test_the_gate_never_opens_for_a_copy_whatever_its_rows_say(copy):
-    from checkpoints import reviews
 
     other, original = copy
     decided = (
@@ -146,9 +145,9 @@ def test_the_gate_never_opens_for_a_copy_whatever_its_rows_say(copy):
         "opened_at FROM reviews"
     )
     other.write(lambda tx: tx.conn.exec_driver_sql(decided))
-    assert other.write(lambda tx: reviews.approved_record(tx, original["id"], 1)) is None
+    assert other.write(lambda tx: gate.approved_record(tx, original["id"], 1)) is None
     other.write(lambda tx: tx.conn.exec_driver_sql("UPDATE cases SET copied_from = NULL"))
-    assert other.write(lambda tx: reviews.approved_record(tx, original["id"], 1)) is not None
+    assert other.write(lambda tx: gate.approved_record(tx, original["id"], 1)) is not None
 
 
 def test_a_copy_has_its_checkpoints_its_trail_and_replays(copy):

@@ -11,7 +11,7 @@ import pytest
 from harness.browser import Browser
 
 from checkpoints import access, sessions
-from graph import administration, signing
+from graph import signing
 from onboarding.errors import Forbidden
 from onboarding.settings import Settings
 
@@ -66,11 +66,11 @@ def test_a_link_comes_by_letter_signs_in_once_and_leads_back(house, browser):
 
 def test_the_shell_prints_a_link_beside_the_running_service(house, browser):
     settings = Settings(data_dir=house.data_dir, public_url=house.url)
-    link = asyncio.run(administration.sign_in_link(settings, "root")).removeprefix(house.url)
+    link = asyncio.run(signing.sign_in_link(settings, "root")).removeprefix(house.url)
     assert browser.post(link).status_code == 303
     assert "admin" in browser.get("/console").text
     with pytest.raises(Forbidden, match="no live token"):
-        asyncio.run(administration.sign_in_link(settings, "stranger"))
+        asyncio.run(signing.sign_in_link(settings, "stranger"))
 
 
 def test_the_answer_is_the_same_for_everybody_and_only_ours_get_letters(house, browser):

@@ -16,9 +16,10 @@ from checkpoints.database import Tx, open_database
 from checkpoints.saver_schema import state_rows
 from checkpoints.schema import metadata
 from checkpoints.sealed import SEALED
+from graph.folder import codec
 from graph.safekeeping import reseal
 from graph.service import Actor, Key
-from graph.wiring import codec, open_product
+from graph.wiring import open_product
 from onboarding.decision import Decision
 from onboarding.door import make_part
 from onboarding.errors import TamperedRecord

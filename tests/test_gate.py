@@ -219,12 +219,12 @@ def test_no_activation_without_its_decisions_whatever_the_checkpoint_says(patien
 
 
 def test_the_gate_judges_the_risk_of_what_was_shown_and_not_a_flag_beside_it(house):
-    from checkpoints import reviews
+    from checkpoints import gate
 
     waiting = second(house, risky(house))
     damage = "UPDATE reviews SET second_required = 0 WHERE case_id = ?"
     house.write(lambda tx: tx.conn.exec_driver_sql(damage, (waiting["id"],)))
-    assert house.write(lambda tx: reviews.approved_record(tx, waiting["id"], 1)) is None
+    assert house.write(lambda tx: gate.approved_record(tx, waiting["id"], 1)) is None
     assert house.decide("sue", waiting, "approve").status_code == 200
     assert house.rest(waiting["id"])["status"] == "active"
 

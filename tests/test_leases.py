@@ -13,7 +13,7 @@ from harness.replicas import ANN, approved, misbehave, seen_of, submitted
 from harness.replicas import replicas as opened
 from sqlalchemy import insert
 
-from checkpoints import audit, cases, leases, schema
+from checkpoints import audit, cases, leases, schema, submissions
 from checkpoints.database import Database, Tx
 from checkpoints.migrate import migrate
 from checkpoints.postgres import PostgresDatabase
@@ -31,7 +31,9 @@ async def db(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
     migrate(postgres_url)
     opened = PostgresDatabase(postgres_url)
     await opened.write(
-        lambda tx: cases.accept(tx, "c1", Submission(version=1, parts=[]), client="shop", external_ref=None, graph="1")
+        lambda tx: submissions.accept(
+            tx, "c1", Submission(version=1, parts=[]), client="shop", external_ref=None, graph="1"
+        )
     )
     yield opened
     await opened.close()

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 import checkpoints.saver_schema  # noqa: F401 - its tables are on the same metadata
-from checkpoints import access, audit, cases, effects, matches, outbox, reviews, views
+from checkpoints import access, audit, cases, effects, gate, matches, outbox, reviews, submissions, views
 from checkpoints.database import open_database
 from checkpoints.migrate import migrate
 from checkpoints.schema import metadata
@@ -44,7 +44,9 @@ def url(request, tmp_path):
 async def db(url) -> AsyncIterator:
     migrate(url)
     database = open_database(url)
-    await database.write(lambda tx: cases.accept(tx, "c1", SUBMISSION, client="shop", external_ref="r1", graph="1"))
+    await database.write(
+        lambda tx: submissions.accept(tx, "c1", SUBMISSION, client="shop", external_ref="r1", graph="1")
+    )
     yield database
     await database.close()
 
@@ -68,17 +70,17 @@ def test_the_migrations_make_exactly_the_schema_that_the_code_uses(url):
 
 
 async def test_an_idempotency_key_remembers_its_answer_and_refuses_another_body(db):
-    await db.write(lambda tx: cases.remember(tx, "shop", "k", "h1", ["c1"]))
-    assert await db.read(lambda tx: cases.remembered(tx, "shop", "k", "h1")) == ["c1"]
-    assert await db.read(lambda tx: cases.remembered(tx, "other", "k", "h2")) is None
+    await db.write(lambda tx: submissions.remember(tx, "shop", "k", "h1", ["c1"]))
+    assert await db.read(lambda tx: submissions.remembered(tx, "shop", "k", "h1")) == ["c1"]
+    assert await db.read(lambda tx: submissions.remembered(tx, "other", "k", "h2")) is None
     with pytest.raises(IdempotencyKeyReused):
-        await db.read(lambda tx: cases.remembered(tx, "shop", "k", "h2"))
+        await db.read(lambda tx: submissions.remembered(tx, "shop", "k", "h2"))
 
 
 async def test_a_submission_is_read_back_as_it_was_accepted(db):
-    assert await db.read(lambda tx: cases.submission(tx, "c1", 1)) == SUBMISSION
+    assert await db.read(lambda tx: submissions.get(tx, "c1", 1)) == SUBMISSION
     with pytest.raises(CaseNotFound):
-        await db.read(lambda tx: cases.submission(tx, "c1", 2))
+        await db.read(lambda tx: submissions.get(tx, "c1", 2))
 
 
 async def test_a_node_that_runs_twice_opens_one_review(db):
@@ -132,15 +134,15 @@ async def test_the_first_approver_cannot_be_the_second_even_at_once(db):
 
 
 async def test_the_gate_opens_only_for_the_approvals_the_review_demanded(db):
-    gate = lambda: db.read(lambda tx: reviews.approved_record(tx, "c1", 1))  # noqa: E731
-    assert await gate() is None
+    open_for = lambda: db.read(lambda tx: gate.approved_record(tx, "c1", 1))  # noqa: E731
+    assert await open_for() is None
     first = await db.write(lambda tx: opened(tx, second_required=True))
     await db.write(lambda tx: approve(tx, first, "ann"))
-    assert await gate() is None, "one of two"
+    assert await open_for() is None, "one of two"
     second = await db.write(lambda tx: opened(tx, "second_review", second_required=True))
-    assert await gate() is None
+    assert await open_for() is None
     await db.write(lambda tx: approve(tx, second, "sue"))
-    record, _ = await gate()
+    record, _ = await open_for()
     assert record == RECORD
 
 
@@ -148,7 +150,7 @@ async def test_an_approval_with_corrections_opens_no_gate(db):
     review = await db.write(opened)
     work = lambda tx: reviews.decide(tx, review, "correct", actor="ann", channel="api", body={"version": 2})  # noqa: E731
     await db.write(work)
-    assert await db.read(lambda tx: reviews.approved_record(tx, "c1", 1)) is None
+    assert await db.read(lambda tx: gate.approved_record(tx, "c1", 1)) is None
 
 
 async def test_deciding_what_does_not_wait_any_more_is_refused(db):
@@ -180,7 +182,7 @@ async def test_a_letter_is_queued_once_per_case_kind_round_and_recipient(db):
 
 
 async def test_of_two_that_look_alike_the_later_is_told_and_always_the_same(db):
-    await db.write(lambda tx: cases.accept(tx, "c2", SUBMISSION, client="shop", external_ref=None, graph="1"))
+    await db.write(lambda tx: submissions.accept(tx, "c2", SUBMISSION, client="shop", external_ref=None, graph="1"))
     assert await db.write(lambda tx: matches.earlier_matches(tx, "c1", ["k"])) == []
     assert [row.id for row in await db.write(lambda tx: matches.earlier_matches(tx, "c2", ["k"]))] == ["c1"]
     assert await db.write(lambda tx: matches.earlier_matches(tx, "c1", ["k"])) == [], "running again tells nothing new"
@@ -232,15 +234,15 @@ async def test_the_public_case_is_what_the_ledger_says(db):
 async def test_what_was_submitted_keeps_the_order_it_was_written_in(db):
     content = {"zeta": 1, "alpha": {"y": 2, "b": 3}, "mid": [{"q": 1, "a": 2}]}
     sent = Submission(version=2, parts=[Part(source="input", kind="application", format="json", content=content)])
-    await db.write(lambda tx: cases.store_submission(tx, "c1", sent, "shop"))
-    stored = await db.read(lambda tx: cases.submission(tx, "c1", 2))
+    await db.write(lambda tx: submissions.store(tx, "c1", sent, "shop"))
+    stored = await db.read(lambda tx: submissions.get(tx, "c1", 2))
     assert str(stored.parts[0].content) == str(content)
 
 
 async def test_a_crowded_postcode_never_pushes_out_the_one_that_shares_the_number(db):
     def crowd(tx):
         for number in range(6):
-            cases.accept(tx, f"n{number}", SUBMISSION, client="shop", external_ref=None, graph="1")
+            submissions.accept(tx, f"n{number}", SUBMISSION, client="shop", external_ref=None, graph="1")
             matches.earlier_matches(tx, f"n{number}", ["postcode", "number"] if number == 5 else ["postcode"])
         return [row.id for row in matches.earlier_matches(tx, "c1", ["postcode", "number"], limit=2)]
 

@@ -7,11 +7,11 @@ from harness.browser import Browser
 from harness.shell import failed, told
 from sqlalchemy import select
 
-from checkpoints import access, cases, reviews
+from checkpoints import access, gate, reviews, submissions
 from checkpoints.database import open_database
 from checkpoints.migrate import migrate
 from checkpoints.schema import tokens
-from graph import administration
+from graph import administration, signing
 from onboarding.application import Application
 from onboarding.assessment import Recommendation, Risk
 from onboarding.case import CaseRecord
@@ -85,17 +85,17 @@ async def test_the_gate_itself_counts_people(tmp_path):
     submission = Submission(version=1, parts=[make_part({"legal_name": "Gate Ltd"}, "json")])
 
     def both(tx: Any) -> str:
-        cases.accept(tx, "c1", submission, client="shop", external_ref=None, graph="1")
+        submissions.accept(tx, "c1", submission, client="shop", external_ref=None, graph="1")
         for stage, actor in (("review", "p1"), ("second_review", "p2")):
             id_, _ = reviews.open_wait(tx, "c1", stage, version=1, shown=RECORD, second_required=True)
             reviews.decide(tx, reviews.find(tx, id_), "approve", actor=actor, channel="api", body={"action": "approve"})
         return "done"
 
     await db.write(both)
-    assert await db.read(lambda tx: reviews.approved_record(tx, "c1", 1)) is not None
+    assert await db.read(lambda tx: gate.approved_record(tx, "c1", 1)) is not None
     for name in ("p1", "p2"):
         await db.write(lambda tx, name=name: access.create_token(tx, name, "reviewer", email="p@desk.example"))
-    assert await db.read(lambda tx: reviews.approved_record(tx, "c1", 1)) is None
+    assert await db.read(lambda tx: gate.approved_record(tx, "c1", 1)) is None
     await db.close()
 
 
@@ -130,7 +130,7 @@ def test_whoever_answered_in_the_merchants_place_does_not_approve_the_answer(own
     found = own.rest(case["id"])
     wanted = 403 if found["review"]["second_required"] else 200
     assert decide(own.root, found)[0] == wanted
-    assert own.write(lambda tx: reviews.submitted_by(tx, case["id"], "ROOT"))
+    assert own.write(lambda tx: gate.submitted_by(tx, case["id"], "ROOT"))
 
 
 def test_an_address_leads_to_the_one_who_goes_by_another_name(own):
@@ -170,11 +170,11 @@ async def test_a_token_is_revoked_and_signed_in_with_as_it_was_typed_at_its_maki
     settings = Settings(data_dir=tmp_path)
     for _ in range(2):
         await administration.create_token(settings, typed, "reviewer")
-    assert "/console/sign-in/" in await administration.sign_in_link(settings, typed)
+    assert "/console/sign-in/" in await signing.sign_in_link(settings, typed)
     assert await administration.revoke_tokens(settings, typed) == 2
     assert await administration.revoke_tokens(settings, typed) == 0
     with pytest.raises(Forbidden):
-        await administration.sign_in_link(settings, typed)
+        await signing.sign_in_link(settings, typed)
 
 
 async def test_a_token_that_an_older_release_stored_as_typed_can_still_be_revoked(tmp_path):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import update
 
-from checkpoints import audit, cases, recordings
+from checkpoints import audit, recordings, submissions
 from checkpoints.database import open_database
 from checkpoints.documents import Codec
 from checkpoints.migrate import migrate
@@ -25,7 +25,7 @@ async def db(request, tmp_path) -> AsyncIterator:
     database = open_database(url, CODEC)
     for id_ in ("c1", "c2"):
         await database.write(
-            lambda tx, id_=id_: cases.accept(tx, id_, SUBMISSION, client="shop", external_ref=None, graph="1")
+            lambda tx, id_=id_: submissions.accept(tx, id_, SUBMISSION, client="shop", external_ref=None, graph="1")
         )
     yield database
     await database.close()

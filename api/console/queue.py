@@ -13,7 +13,8 @@ from api.console.tally import Counted, Tally
 from checkpoints.desk import MOST_OF_ONE, ORDERS
 from checkpoints.reviews import OF_PEOPLE
 from graph import desk as verbs
-from graph.service import SENIOR, Actor
+from graph.deciding import SENIOR
+from graph.service import Actor
 from onboarding.case import Status
 from onboarding.errors import BadInput
 

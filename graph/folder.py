@@ -1,0 +1,57 @@
+"""The data folder: whose it is, and the secrets that are made in it or given by the settings."""
+
+import base64
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from checkpoints.documents import Codec
+from onboarding.errors import DataDirInUse
+from onboarding.settings import BadSettings, Settings
+
+
+def own(data_dir: Path) -> FileLock:
+    """Take the data folder for this process. Raises DataDirInUse."""
+    lock = FileLock(data_dir / "owner.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise DataDirInUse(f"Another process owns {data_dir}; stop it, or set ONBOARD_DATA_DIR.") from error
+    return lock
+
+
+def codec(encryption_key: str | None, *, plain_too: bool = False) -> Codec:
+    """Keys are ``id:base64,id:base64``, ids of four characters, keys of 32 bytes; the first seals what is new."""
+    if not encryption_key:
+        return Codec()
+    keys: dict[bytes, bytes] = {}
+    try:
+        for item in encryption_key.split(","):
+            key_id, _, key = item.strip().partition(":")
+            keys[key_id.encode("ascii").rjust(4, b"0")[-4:]] = base64.b64decode(key, validate=True)
+        if any(len(key) != 32 for key in keys.values()):
+            raise ValueError("a key is not 32 bytes long")
+    except ValueError as error:
+        raise BadSettings(f"ONBOARD_ENCRYPTION_KEY: {error}") from error
+    return Codec(keys, next(iter(keys)), plain_too=plain_too)
+
+
+def secret(settings: Settings) -> str:
+    """The installation's secret: set, or made once and kept readable by its owner only."""
+    return settings.secret_key or kept_secret(settings.data_dir / "secret-key")
+
+
+def kept_secret(path: Path) -> str:
+    """A secret made at the first call and kept in ``path`` with mode 0600; of several processes all get the same."""
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
+            file.write(secrets.token_urlsafe(32))
+            file.flush()
+            os.fsync(file.fileno())
+            with suppress(FileExistsError):  # somebody was faster
+                os.link(file.name, path)
+    return path.read_text().strip()
