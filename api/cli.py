@@ -252,7 +252,7 @@ def token_revoke(name: Annotated[str, typer.Argument(help="Whose tokens end now.
         out.print(f"{count} token(s) of {name} ended")
 
 
-for command in ("rebuild", "erase", "backup", "restore", "reseal"):
+for command in ("rebuild", "erase", "backup", "restore", "reseal", "reindex"):
     app.command()(getattr(custody_cli, command))
 
 

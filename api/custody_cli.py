@@ -1,4 +1,4 @@
-"""Commands for whole cases and whole ledgers: rebuild, erase, backup, restore, reseal, and the audit trail.
+"""Commands for whole cases and whole ledgers: rebuild, erase, backup, restore, reseal, reindex, and the audit trail.
 
 What works on the ledger is imported when it is called for, so that the other commands start without it.
 """
@@ -67,6 +67,20 @@ def reseal(
         bad: list[str] = []
         count = asyncio.run(safekeeping.reseal(settings_of(), bad.append, plain_too=plain_too))
         out.print(f"{count} record(s) sealed anew")
+        for problem in bad:
+            err.print(f"[red]not opened:[/red] {problem}", highlight=False)
+        if bad:
+            raise typer.Exit(1)
+
+
+def reindex() -> None:
+    """Let search find cases of earlier releases by all that it looks for today, beside a running service."""
+    from graph import reindexing
+
+    with told():
+        bad: list[str] = []
+        count = asyncio.run(reindexing.reindex(settings_of(), bad.append))
+        out.print(f"{count} case(s) indexed anew")
         for problem in bad:
             err.print(f"[red]not opened:[/red] {problem}", highlight=False)
         if bad:

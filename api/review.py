@@ -94,11 +94,12 @@ def _reasons(record: CaseRecord) -> list[tuple[str, str, bool]]:
 @router.post("/{token:path}", response_class=HTMLResponse, responses=PAGES, openapi_extra={"requestBody": CONFIRMATION})
 async def decide(token: str, request: Request, product: Served) -> HTMLResponse:
     """Decide as the link says."""
+    comment = None
     try:
         comment, codes = await _filled_in(request)
         case = await links.use(product.service, token, reason_codes=codes, comment=comment)
     except OnboardingError as error:
-        return _sorry(request, error)
+        return _sorry(request, error, comment)
     return templates.TemplateResponse(request, "decided.html", {"case": case}, headers=HEADERS)
 
 
@@ -119,8 +120,14 @@ async def _filled_in(request: Request) -> tuple[str | None, list[str]]:
     return comment.replace("\r\n", "\n").strip() or None, codes
 
 
-def _sorry(request: Request, error: OnboardingError) -> HTMLResponse:
+def _sorry(request: Request, error: OnboardingError, typed: str | None = None) -> HTMLResponse:
     standing = error.extra.get("decision") if isinstance(error, AlreadyDecided) else None
     status = status_of(error)
-    context = {"message": error.detail, "code": error.code, "standing": standing, "again": status in STILL_GOOD}
+    context = {
+        "message": error.detail,
+        "code": error.code,
+        "standing": standing,
+        "again": status in STILL_GOOD,
+        "typed": typed,
+    }
     return templates.TemplateResponse(request, "sorry.html", context, status_code=status, headers=HEADERS)

@@ -100,7 +100,7 @@ def noted(as_of: str, policy: Policy, watchlist: Noting, refs: list[PriorRef]) -
     )
 
 
-def _searchable(app: Application) -> list[str | None]:
+def searchable(app: Application) -> list[str | None]:
     """What people search for by its words."""
     people = [person.name for person in app.persons]
     return [app.legal_name, app.trading_name, app.registration_number, app.contact.email, *people]
@@ -109,7 +109,7 @@ def _searchable(app: Application) -> list[str | None]:
 def priors(tx: Tx, ctx: Context, case_id: str, reading: Reading) -> tuple[list[Prior], list[PriorRef]]:
     """Earlier applications that share a look-up key, and their references; indexes the case for those who follow."""
     rows = matches.earlier_matches(tx, case_id, ctx.lookup.keys(match_keys(reading.application)))
-    matches.index(tx, case_id, ctx.lookup.terms(*_searchable(reading.application)))
+    matches.index(tx, case_id, ctx.lookup.terms(*searchable(reading.application)))
     known = [(row, record) for row in rows if (record := cases.record_of(tx, row)) is not None]
     return (
         [Prior(case_id=row.id, application=record.application) for row, record in known],

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from harness.browser import Browser
+from sqlalchemy import delete, update
 
 from api.console.source import Passage, sources
 from api.console.throttle import Throttle
 from api.console.words import age, fitting, locale_of, moment, money, visible
 from checkpoints import cases as ledger
+from checkpoints.schema import cases, match_keys
 from onboarding.submission import Part
 
 
@@ -318,6 +320,29 @@ def test_a_search_finds_by_rare_and_by_common_words_alike(house, monkeypatch, fe
     assert listed(ann.get(f"/console?q=merlin{few}+kestrel{few}").text) == []
     assert listed(ann.get(f"/console?q=quarles{few}").text) == [third], "people are found by their names"
     assert listed(ann.get(f"/console?q={third}").text) == [third]
+
+
+def test_cases_of_an_earlier_release_are_found_by_all_words_once_they_are_indexed_anew(house, run):
+    person = house.application(legal_name="Beforehand Ltd")
+    person["persons"][0]["name"] = "Wilhelmina Oldfashioned"
+    old, torn = house.case(person)["id"], house.case()["id"]
+    words = [house.term(word) for word in ("wilhelmina", "oldfashioned")]
+    house.write(lambda tx: tx.conn.execute(delete(match_keys).where(match_keys.c.key_hash.in_(words))))
+    ann = Browser(house).sign_in("ann")
+    assert listed(ann.get("/console?q=oldfashioned").text) == []
+    said = run("reindex", ONBOARD_DATA_DIR=str(house.data_dir))
+    assert (said.exit_code, "indexed anew" in said.stdout) == (0, True), said.output
+    assert listed(ann.get("/console?q=wilhelmina+oldfashioned").text) == [old]
+    rows = house.rows("SELECT count(*) FROM match_keys")[0][0]
+    assert run("reindex", ONBOARD_DATA_DIR=str(house.data_dir)).exit_code == 0
+    assert house.rows("SELECT count(*) FROM match_keys")[0][0] == rows, "twice is as good as once"
+    document = house.rows("SELECT document FROM cases WHERE id = ?", torn)[0][0]
+    spoil = update(cases).where(cases.c.id == torn)
+    house.write(lambda tx: tx.conn.execute(spoil.values(document=b"\x00torn")))
+    told = run("reindex", ONBOARD_DATA_DIR=str(house.data_dir))
+    house.write(lambda tx: tx.conn.execute(spoil.values(document=document)))
+    assert told.exit_code == 1
+    assert torn in told.stderr
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from api.console.page import (
     read_form,
     same_origin,
     show,
+    sorry,
     token_of,
 )
 from api.console.source import passages, sources
@@ -36,7 +37,7 @@ from graph.picture import picture
 from onboarding.case import CLOSED
 from onboarding.catalogue import CATALOGUE, SEVERITIES
 from onboarding.decision import worst
-from onboarding.errors import AlreadyDecided, OnboardingError
+from onboarding.errors import AlreadyDecided, OnboardingError, StorageUnavailable
 from onboarding.ownership_chart import ownership_chart
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -171,9 +172,13 @@ async def decide(case_id: str, request: Request, product: Served) -> Response:
         review_id = str(form.get("review_id", ""))
         await product.service.decide(desk.actor, case_id, made, review_id=review_id, channel="console")
     except OnboardingError as error:
-        if error.code in ("case_not_found", "storage_unavailable"):
+        if error.code == "case_not_found":
             raise
-        return await _page(request, product, desk, case_id, kept=kept, problem=_said(error), status=status_of(error))
+        words, status = _said(error), status_of(error)
+        try:
+            return await _page(request, product, desk, case_id, kept=kept, problem=words, status=status)
+        except StorageUnavailable:  # not even looking is possible
+            return sorry(request, words, status, forms.refilled(kept).comment)
     if form.get("drafted"):
         await verbs.drop_draft(product.service, desk.actor.name, case_id)
     await request.app.state.watchers.rested(product, case_id, REST)
@@ -189,12 +194,15 @@ def _said(error: OnboardingError) -> str:
 
 
 @router.post("/cases/{case_id}/screening")
-async def screening(case_id: str, product: Served, desk: Seated, form: Posted) -> Response:
+async def screening(case_id: str, request: Request, product: Served, desk: Seated, form: Posted) -> Response:
     """Say of a hit that it is not the same person, or take that back."""
     allow(desk, "decide")
     said = {name: str(form.get(name, "")) for name in ("subject", "entry_id", "reason")}
     cleared = form.get("said") == "cleared"
-    await screened.say(product.service, desk.actor, case_id, cleared=cleared, **said)
+    try:
+        await screened.say(product.service, desk.actor, case_id, cleared=cleared, **said)
+    except StorageUnavailable as error:
+        return sorry(request, error.detail, status_of(error), said["reason"])
     return RedirectResponse(f"/console/cases/{case_id}?done={'cleared' if cleared else 'withdrawn'}#h-screening", 303)
 
 

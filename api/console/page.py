@@ -119,9 +119,9 @@ def show(request: Request, template: str, status: int = 200, *, live: bool = Fal
     return templates.TemplateResponse(request, f"console/{template}", context, status_code=status, headers=headers)
 
 
-def sorry(request: Request, words: str, status: int) -> HTMLResponse:
-    """An error in words."""
-    return show(request, "sorry.html", status, words=words, desk=getattr(request.state, "desk", None))
+def sorry(request: Request, words: str, status: int, typed: str | None = None) -> HTMLResponse:
+    """An error in words; ``typed`` is given back as text."""
+    return show(request, "sorry.html", status, words=words, typed=typed, desk=getattr(request.state, "desk", None))
 
 
 def signed_out(request: Request, gone: SignedOut) -> Response:

@@ -162,7 +162,7 @@ async def work(token: str, request: Request, product: Served) -> Response:
 async def _work(token: str, sent: FormData, cut: CutShort | None, request: Request, product: Served) -> Response:
     draft = await applying.look(product.context, token)
     if isinstance(draft, applying.Sent):
-        return await _sent_before(token, sent, draft, request, product)
+        return await _sent_before(token, sent, draft, request, product, whole=cut is None)
     values, problems = _values(sent, draft, product)
     if cut is not None:
         told = {"documents": cut.words}
@@ -209,11 +209,13 @@ async def _send(token: str, kept: applying.Draft, request: Request, product: Ser
     return RedirectResponse(f"/merchant/{token}?done=sent", 303)
 
 
-async def _sent_before(token: str, sent: FormData, made: applying.Sent, request: Request, product: Served) -> Response:
+async def _sent_before(
+    token: str, sent: FormData, made: applying.Sent, request: Request, product: Served, *, whole: bool = True
+) -> Response:
     """A second click finds all that it holds in the case; another tab may hold more, which was not taken."""
     texts = {path: ",".join(map(str, sent.getlist(path))) for path in sent if _PATH.fullmatch(path)}
     files, unreadable = applying.uploaded(await uploads(sent))
-    if unreadable is None and await applying.holds(product.context, made.case_id, texts, files):
+    if whole and unreadable is None and await applying.holds(product.context, made.case_id, texts, files):
         return RedirectResponse(f"/merchant/{token}?done=sent", 303)
     return given_back(request, _given_back(sent), LATE, 409, onward=(f"/merchant/{token}", "See how it stands"))
 

@@ -91,9 +91,10 @@ async def answer(token: str, request: Request, product: Served) -> Response:
     try:
         return await _answer(token, form, cut, request, product)
     except (LinkUnknown, StorageUnavailable) as error:
-        words, status = (UNKNOWN, 404) if isinstance(error, LinkUnknown) else (NOT_STORED, 503)
         given = [(f"Answer {number + 1}", text) for number, text in enumerate(_texts(form)) if text.strip()]
-        return given_back(request, given, words, status, onward=(f"/merchant/{token}", "Back to the page"))
+        if isinstance(error, LinkUnknown):
+            return given_back(request, given, UNKNOWN, 404)
+        return given_back(request, given, NOT_STORED, 503, onward=(f"/merchant/{token}", "Back to the page"))
 
 
 async def _answer(token: str, form: FormData, cut: CutShort | None, request: Request, product: Served) -> Response:
@@ -109,6 +110,8 @@ async def _answer(token: str, form: FormData, cut: CutShort | None, request: Req
     try:
         taken = not problems and not cut and await merchants.answer(product.service, token, request_id, parts)
     except StorageUnavailable:
+        if seen.request_id != request_id:
+            raise
         return again(status=503, problems={"storage": NOT_STORED})
     if taken:
         return RedirectResponse(f"/merchant/{token}?done=answered", 303)

@@ -1,9 +1,13 @@
-"""The merchant's pages while the disk is full, the database locked or the server killed: nothing typed is lost, and
+"""People's pages while the disk is full, the database locked or the server killed: nothing typed is lost, and trying
 
-trying again gives one case.
+again does it once.
 """
 
+import asyncio
 import contextlib
+import email
+import email.policy
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
+from harness.browser import Browser
 from harness.merchant_page import ROLES, MerchantBrowser, as_typed, begun, filled, link_in
 from harness.merchants import merchant
 from harness.world import FIRST, World, wait_for
+
+from graph.administration import sign_in_link
+from onboarding.settings import Settings
 
 PLENTY = 1 << 40
 BIG = [("documents", ("extract.txt", b"one line of the register\n" * 60_000, ""))]
@@ -101,15 +109,44 @@ def test_an_answer_that_cannot_be_stored_is_refused_with_its_words_and_sent_agai
 
 
 def link_of(world: World, case_id: str) -> str:
-    import email
-    import email.policy
+    return link_in(letter_of(world, case_id, "information_request"))
 
+
+def letter_of(world: World, case_id: str, kind: str) -> Any:
+    """A letter of this kind as it was kept; of several any."""
     with sqlite3.connect(world.data / "onboard.db") as db:
-        query = "SELECT message_id FROM letters WHERE case_id = ? AND kind = 'information_request'"
-        name = db.execute(query, (case_id,)).fetchone()[0].strip("<>")
+        query = "SELECT message_id FROM letters WHERE case_id = ? AND kind = ?"
+        name = db.execute(query, (case_id, kind)).fetchone()[0].strip("<>")
     path = world.data / "outbox" / f"{name}.eml"
     wait_for(path.exists, 10, "the letter")
-    return link_in(email.message_from_bytes(path.read_bytes(), policy=email.policy.default))
+    return email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_decision_that_cannot_be_stored_comes_back_with_its_words_on_the_desk_and_behind_a_letters_link(
+    world: World, trouble: Callable[[World], Any]
+) -> None:
+    case_id = world.submit(merchant(f"decision-{trouble.__name__}")).json()["id"]
+    world.until(case_id, "in_review")
+    world.rest()
+    text = letter_of(world, case_id, "approval_request:review").get_body(("plain",)).get_content()
+    link = re.findall(r"https?://[^/\s]+(/review/\S+)", text)[0]
+    settings = Settings(data_dir=world.data, public_url=world.url)
+    seat, path = Browser(world), f"/console/cases/{case_id}"
+    seat.post(asyncio.run(sign_in_link(settings, FIRST)).removeprefix(world.url))
+    form = seat.form(path)
+    sent = {name: form[name] for name in ("csrf", "review_id")} | {
+        "action": "approve",
+        "comment": "a <b>long</b> thought",
+    }
+    with trouble(world):
+        desk = seat.post(f"{path}/decision", sent)
+        letter = world.http.post(link, data={"comment": sent["comment"]})
+    for back in (desk, letter):
+        assert (back.status_code, back.headers["content-type"][:9]) == (503, "text/html")
+        assert "a &lt;b&gt;long&lt;/b&gt; thought" in back.text
+    assert seat.post(f"{path}/decision", sent).status_code == 303
+    assert [made["comment"] for made in world.until(case_id, "active")["decisions"]] == [sent["comment"]]
 
 
 @pytest.mark.slow
