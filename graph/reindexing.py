@@ -9,7 +9,7 @@ from checkpoints.database import Tx
 from checkpoints.lookup import Lookup
 from graph.administration import ledger
 from graph.basis import searchable
-from graph.wiring import secret
+from graph.folder import secret
 from onboarding.errors import TamperedRecord
 from onboarding.settings import Settings
 

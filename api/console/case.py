@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 import json
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -180,7 +181,8 @@ async def decide(case_id: str, request: Request, product: Served) -> Response:
         except StorageUnavailable:  # not even looking is possible
             return sorry(request, words, status, forms.refilled(kept).comment)
     if form.get("drafted"):
-        await verbs.drop_draft(product.service, desk.actor.name, case_id)
+        with suppress(StorageUnavailable):  # what was decided is recorded; a draft that stays is shown once more
+            await verbs.drop_draft(product.service, desk.actor.name, case_id)
     await request.app.state.watchers.rested(product, case_id, REST)
     return RedirectResponse(f"{here}?done=decision", 303)
 
