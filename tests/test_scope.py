@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi.routing import iter_route_contexts
 from harness.answers import refused
+from harness.browser import Browser
 from sqlalchemy import event
 
 from api.app import _routed
@@ -63,6 +64,15 @@ def test_no_route_shows_or_moves_the_case_of_another_client(house, theirs, metho
         assert found == unknown
         assert found[0] in (403, 404) or path.startswith("/console/")
         assert found[0] == 404 or "backend" in found[1] or path.startswith("/console/"), "403 is for the role alone"
+
+
+@pytest.mark.parametrize("path", [path for method, path in WALKED if method == "GET" and "/console" in path])
+def test_nor_does_a_page_of_the_desk_to_whoever_sits_there_as_a_backend(house, theirs, path):
+    seat = Browser(house).sign_in("other")
+    for query in ("", "?status=all", "?since=0&seen=0&back=/console"):
+        page = seat.get(filled(path, theirs["id"]) + query)
+        assert not [secret for secret in secrets_of(theirs) if secret in page.text]
+        assert page.status_code == 404 or "{case_id}" not in path or page.status_code == 422
 
 
 def test_the_walk_walks_every_call_that_names_a_case():
