@@ -43,6 +43,7 @@ def serve(
     """Run the service: API, pages, engine, and the sandbox where no SVC1 or SVC2 is configured."""
     from api.logs import configure_logging
     from api.serve import serve as run_service
+    from tools.listening import run
 
     configure_logging()
 
@@ -53,7 +54,7 @@ def serve(
 
     with told():
         settings = settings_of()
-        asyncio.run(run_service(settings, host, port, ready, role="api" if replica else "all"))
+        run(run_service(settings, host, port, ready, role="api" if replica else "all"))
 
 
 @app.command()
@@ -61,6 +62,7 @@ def work() -> None:
     """Run cases beside replicas of the service, over one PostgreSQL; serves only health and metrics."""
     from api.logs import configure_logging
     from api.work import work as run_worker
+    from tools.listening import run
 
     configure_logging()
 
@@ -68,7 +70,7 @@ def work() -> None:
         out.print(f"onboard works; metrics on {url}/metrics; stop with Ctrl-C")
 
     with told():
-        asyncio.run(run_worker(settings_of(), ready))
+        run(run_worker(settings_of(), ready))
 
 
 @app.command("sign-in")

@@ -1,8 +1,8 @@
 """Whole cases over HTTP against the bare graph: submit, wait for review, approve, wait for active.
 
-Ours is the real service in a process of its own with everything on: door, rules, ledger, gate, audit trail, letters,
-sandbox. The peers run in this process, without HTTP, a graph of the same shape with trivial steps: on LangGraph's own
-AsyncSqliteSaver and without any saver.
+Ours is the real service in a process of its own with everything on: door, rules, ledger, gate, audit trail, letters; SVC1
+and SVC2 are played by the sandbox in another, as they are somebody else's. The peers run in this process, without HTTP
+and without services, a graph of the same shape with trivial steps: on LangGraph's own AsyncSqliteSaver and in memory.
 """
 
 import asyncio
@@ -33,22 +33,29 @@ CLIENTS = (1, 16)
 
 
 @asynccontextmanager
-async def service(folder: Path) -> AsyncIterator[tuple[str, str, psutil.Process]]:
-    """The real service on a free port: its URL, its token, its process."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ONBOARD_")}
-    environment["ONBOARD_DATA_DIR"] = str(folder)
-    command = [sys.executable, "-m", "api", "serve", "--port", "0"]
+async def listening(*module: str, **settings: str) -> AsyncIterator[tuple[str, psutil.Process]]:
+    """A server of ours in a process of its own, on a free port: its URL and its process."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ONBOARD_")} | settings
+    command = [sys.executable, "-m", *module, "--port", "0"]
     child = await asyncio.to_thread(
         subprocess.Popen, command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert child.stdout is not None
     line = await asyncio.to_thread(child.stdout.readline)
-    url = next(word for word in line.split() if word.startswith("http"))
     try:
-        yield url, (folder / "admin-token").read_text().strip(), psutil.Process(child.pid)
+        yield next(word for word in line.split() if word.startswith("http")), psutil.Process(child.pid)
     finally:
         child.terminate()
         await asyncio.to_thread(child.wait, 30)
+
+
+@asynccontextmanager
+async def service(folder: Path) -> AsyncIterator[tuple[str, str, psutil.Process]]:
+    """The real service: its URL, its token, its process."""
+    async with listening("tools.sandbox", "--db", str(folder / "services.db")) as (services, _):
+        urls = {f"ONBOARD_SVC{number}_URL": f"{services}/svc{number}" for number in (1, 2)}
+        async with listening("api", "serve", ONBOARD_DATA_DIR=str(folder), **urls) as (url, process):
+            yield url, (folder / "admin-token").read_text().strip(), process
 
 
 class Whole:

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from checkpoints.database import Tx
+from checkpoints.prepared import Prepared
 from checkpoints.schema import cases, rescreens
 
 ACTIVE: Final = "active"
+_HITS: Final = Prepared(select(rescreens.c.hits).where(rescreens.c.case_id == bindparam("of_case")))
 
 
 def outstanding(tx: Tx, list_version: str, after: int, limit: int) -> list[Any]:
@@ -40,7 +42,7 @@ def keep(tx: Tx, case_id: str, list_version: str, all_told: Sequence[Sequence[st
 
 def hits(tx: Tx, case_id: str) -> int:
     """How many hits came up on an active case since it was decided."""
-    return tx.conn.execute(select(rescreens.c.hits).where(rescreens.c.case_id == case_id)).scalar_one_or_none() or 0
+    return int(_HITS.scalar(tx, of_case=case_id) or 0)
 
 
 def marked(tx: Tx) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from tools.listening import bind
+from tools.listening import bind, run
 from tools.sandbox import sandbox
 
 
@@ -54,4 +54,4 @@ def main() -> None:
     sock, url = listen(asked.host, asked.port)
     print(url, flush=True)
     print(f"ONBOARD_SVC1_URL={url}/svc1 ONBOARD_SVC2_URL={url}/svc2", flush=True)
-    asyncio.run(server(sandbox(asked.db)).serve([sock]))
+    run(server(sandbox(asked.db)).serve([sock]))
