@@ -1,8 +1,8 @@
 """Whole cases over HTTP against the bare graph: submit, wait for review, approve, wait for active.
 
-Ours is the real service in a process of its own with everything on: door, rules, ledger, gate, audit trail, letters; SVC1
-and SVC2 are played by the sandbox in another, as they are somebody else's. The peers run in this process, without HTTP
-and without services, a graph of the same shape with trivial steps: on LangGraph's own AsyncSqliteSaver and in memory.
+Ours is the real service in a process of its own with everything on: door, rules, ledger, gate, audit trail, letters;
+SVC1 and SVC2 are played by the sandbox in another, as they are somebody else's. The peers run in this process, without
+HTTP and services, a graph of the same shape with trivial steps: on LangGraph's own AsyncSqliteSaver and in memory.
 """
 
 import asyncio
