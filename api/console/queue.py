@@ -67,7 +67,7 @@ async def queue(
         request,
         "queue.html",
         live=True,
-        since=_signature(counted, board),
+        since="",
         seen=_signature(counted, board),
         desk=desk,
         rows=rows,
@@ -92,18 +92,22 @@ async def queue(
 
 @router.get("/counts")
 async def counts(request: Request, product: Served, desk: Seated, since: Word, seen: Word, back: Address) -> Response:
-    """The counts, for a page that was loaded with ``since`` and shows ``seen``; 204 while they are the same."""
+    """The counts, for a page that shows ``seen``; 204 while they are the same.
+
+    What is said to have changed has changed since the page's first question, ``since``: the counts it was loaded with
+    may be some seconds older than its rows.
+    """
     allow(desk, "read")
     tally: Tally = request.app.state.tally
     counted, board = await tally.now(desk.actor.client), await verbs.board(product.service, desk.actor)
     now = _signature(counted, board)
-    if now == seen:
+    if now == seen and since:
         return Response(status_code=204)
     here = back if back.startswith("/console?") else "/console"
     return show(
         request,
         "news_counts.html",
-        since=since,
+        since=since or now,
         seen=now,
         here=here,
         counted=counted,
