@@ -79,7 +79,7 @@ def test_who_took_it_stands_in_the_trail_and_a_trail_that_was_touched_says_so(ho
             f"UPDATE audit SET actor = 'eve' WHERE case_id = '{case['id']}' AND case_seq = 2"
         )
     )
-    page = house.backend.get(f"/v1/cases/{case['id']}/file").text
+    page = house.ann.get(f"/v1/cases/{case['id']}/file").text
     house.write(
         lambda tx: tx.conn.exec_driver_sql(
             f"UPDATE audit SET actor = 'onboarding' WHERE case_id = '{case['id']}' AND case_seq = 2"
