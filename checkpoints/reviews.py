@@ -261,9 +261,10 @@ def parked(tx: Tx) -> list[tuple[str, str, str]]:
 def overdue(stage: Stage, tx: Tx, *, late: timedelta = timedelta(), only: str | None = None) -> list[Any]:
     """Waits of a stage whose due time came ``late`` ago, of cases that are not set aside; ``only`` looks at one."""
     over = reviews.c.due_at <= stamp(datetime.fromisoformat(tx.now) - late)
-    if stage == "service":  # a short wait that seems to begin only later was opened before the clock was set back
-        over = or_(over, reviews.c.opened_at > tx.now)
     query = select(reviews).join(case_rows, case_rows.c.id == reviews.c.case_id)
+    if stage == "service":  # a short wait that seems to begin only later was opened before the clock was set back
+        over = or_(over, reviews.c.opened_at > tx.now)  # no index serves both: such cases are few, and found by status
+        query = query.where(case_rows.c.status == STATUS_OF_STAGE[stage])
     query = query.where(reviews.c.status == "waiting", reviews.c.stage == stage, over)
     if only is not None:
         query = query.where(reviews.c.id == only)
