@@ -9,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from checkpoints import audit as trail
-from checkpoints import cases, outbox, rescreens, retention, seals
+from checkpoints import cases, connections, outbox, rescreens, retention, seals
 from checkpoints.database import Database
 from checkpoints.saver import open_saver
 from graph.administration import ledger
 from graph.builder import build_graph
 from graph.parked import stuck
+from graph.room import crowded, each
 from graph.runner import KNOWN_VERSIONS
 from graph.safekeeping import anchor_of, mac
 from graph.state import newer
@@ -35,6 +36,7 @@ async def examine(settings: Settings, *, audit: bool, anchor: Path | None = None
     try:
         async with ledger(settings) as db:
             report += await _stored(db)
+            report += await _connections(db, settings)
             report.append(await _parked(db))
             if audit or anchor:
                 report += [await _chains(db, mac(settings)), await _records(db)]
@@ -108,6 +110,16 @@ async def _stored(db: Database) -> list[dict[str, Any]]:
         ),
         _line("outbox", True, f"oldest letter waits since {oldest}" if oldest else "empty"),
     ]
+
+
+async def _connections(db: Database, settings: Settings) -> list[dict[str, Any]]:
+    """Whether the pools of all processes fit the server; nothing to say of SQLite."""
+    if (owner := db.owner) is None:
+        return []
+    found, mine = await db.read(lambda tx: connections.room(tx, owner)), each(settings)
+    told = f"{found.others} process(es) of {mine} and {found.strangers} of others; the server gives {found.most}"
+    problem = crowded(found._replace(others=found.others - 1), mine)  # this command takes next to nothing
+    return [_line("connections", problem is None, problem or told)]
 
 
 def _versions(unknown: dict[str, int], later: dict[str, int]) -> str:

@@ -31,7 +31,8 @@ set_config('idle_in_transaction_session_timeout', %s, true), set_config('lock_ti
 """
 _log = logging.getLogger("onboard.database")
 R = TypeVar("R")
-
+BESIDE_THE_POOL: Final = 5
+"""Connections beside the pool: two lanes, news, posted writes, one to ask what became of a commit."""
 
 _IN_THE_FUTURE: Final = "22023"
 """What the server says of a transaction id it has not given out, as far as it remembers."""
@@ -62,7 +63,7 @@ class PostgresDatabase:
         self._standstill = f"{round(standstill * 1000)}ms"
         self._engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
-            pool_size=pool + 5,
+            pool_size=pool + BESIDE_THE_POOL,
             max_overflow=0,
             connect_args={"application_name": self.owner, "connect_timeout": 10},
         )

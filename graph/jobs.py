@@ -43,7 +43,8 @@ _log = logging.getLogger("onboard.engine")
 @asynccontextmanager
 async def queue(context: Context, url: str) -> AsyncIterator[App]:
     """Procrastinate over the ledger's database, its tables made. Raises StorageUnavailable."""
-    app = App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=AT_ONCE + 4, timeout=5))
+    named = {"application_name": context.db.owner}
+    app = App(connector=PsycopgConnector(conninfo=url, kwargs=named, min_size=1, max_size=AT_ONCE + 4, timeout=5))
     await context.db.write(lambda tx: jobs.install(tx, app.schema_manager.get_schema()))
     async with app.open_async():
         yield app

@@ -25,6 +25,7 @@ from graph.folder import codec, own, secret
 from graph.housekeeping import Housekeeping
 from graph.pool import Pool
 from graph.relay import Deliver
+from graph.room import check_room
 from graph.runner import Runner
 from graph.service import Service
 from graph.timer import Timer
@@ -109,6 +110,7 @@ async def open_product(
             standstill=settings.lease_seconds,
         )
         stack.push_async_callback(db.close)
+        await check_room(db, settings)
         lookup = Lookup(secret(settings))
         if db.owner is not None:
             await db.write(partial(installation.join, lookup=lookup))

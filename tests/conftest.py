@@ -4,7 +4,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +58,22 @@ def run(house: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     from harness.shell import shell
 
     yield from shell(house, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[str]:
+    """SVC1 and SVC2 under one address: the sandbox, with a memory of its own."""
+    from tools.sandbox import sandbox  # imported here: most tests need no service
+    from tools.sandbox_server import running
+
+    with running(sandbox(tmp_path / "services.db")) as url:
+        yield url
+
+
+@pytest.fixture
+async def replicas(tmp_path: Path, services: str, postgres_url: str) -> AsyncIterator[Any]:
+    """``await replicas("one", **settings)``: one more product over one and the same PostgreSQL."""
+    from harness.replicas import replicas as opened
+
+    async with opened(tmp_path, postgres_url, services) as one_more:
+        yield one_more

@@ -1,7 +1,7 @@
 """No engine when it mattered, a wake-up that was lost, a decision that came too early: found again, acted on, once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,9 @@ from onboarding.case import CaseView
 from onboarding.decision import Decision
 from onboarding.door import make_part
 from onboarding.settings import Settings
-from tools.sandbox import sandbox
-from tools.sandbox_server import running as serving
 
 ANN, SHOP = Actor("ann@desk.example.com", "reviewer"), Actor("shop", "backend")
 APPROVE, REJECT = Decision(action="approve"), Decision(action="reject")
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[str]:
-    with serving(sandbox(tmp_path / "services.db")) as url:
-        yield url
 
 
 @pytest.fixture

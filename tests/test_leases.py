@@ -3,14 +3,12 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.replicas import ANN, approved, misbehave, seen_of, submitted
-from harness.replicas import replicas as opened
 from sqlalchemy import insert
 
 from checkpoints import audit, cases, leases, schema, submissions
@@ -21,8 +19,6 @@ from onboarding.case import CaseView
 from onboarding.decision import Decision
 from onboarding.errors import LeaseLost
 from onboarding.submission import Submission
-from tools.sandbox import sandbox
-from tools.sandbox_server import running as serving
 
 
 @pytest.fixture
@@ -169,18 +165,6 @@ async def test_an_owner_whose_connections_are_gone_is_not_waited_for(postgres_ur
 
 
 # whole products on one ledger
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[str]:
-    with serving(sandbox(tmp_path / "services.db")) as url:
-        yield url
-
-
-@pytest.fixture
-async def replicas(tmp_path: Path, services: str, postgres_url: str) -> AsyncIterator[Any]:
-    async with opened(tmp_path, postgres_url, services) as one_more:
-        yield one_more
 
 
 @pytest.mark.parametrize("manner", ["late", "slow"])

@@ -6,15 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.replicas import ANN, approved, misbehave, submitted
-from harness.replicas import replicas as opened
 from sqlalchemy import create_engine
 
 from api.doctor import examine
@@ -25,20 +22,7 @@ from graph import clock, links
 from graph.wiring import Product
 from onboarding.decision import Decision
 from onboarding.errors import LinkExpired, NewerLedger, OtherInstallation, StorageUnavailable
-from tools.sandbox import sandbox
-from tools.sandbox_server import running as serving
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[str]:
-    with serving(sandbox(tmp_path / "services.db")) as url:
-        yield url
-
-
-@pytest.fixture
-async def replicas(tmp_path: Path, services: str, postgres_url: str) -> AsyncIterator[Any]:
-    async with opened(tmp_path, postgres_url, services) as one_more:
-        yield one_more
+from onboarding.settings import BadSettings
 
 
 async def test_a_replica_with_another_secret_or_key_is_refused_and_told_which(replicas: Any) -> None:
@@ -149,6 +133,41 @@ async def test_letters_that_a_dead_process_had_taken_are_free_at_once(replicas: 
     assert [row.message_id for row in again] == [row.message_id for row in taken]
     for row in taken:
         assert not await alive.context.db.read(lambda tx, row=row: outbox.still_taken(tx, row)), "it is another's now"
+
+
+async def test_of_two_who_prune_at_once_one_sheds_a_cases_checkpoints(replicas: Any) -> None:
+    """What both have seen is written down once."""
+    one, two = [await replicas(name, checkpoint_days=1e-9) for name in ("one", "two")]
+    ids = [await approved(one, f"pruned-{number}") for number in range(3)]
+    for case_id in ids:
+        await one.runner.advance(case_id)
+    assert sum(await asyncio.gather(one.housekeeping.prune(), two.housekeeping.prune())) == 3
+    for case_id in ids:
+        events = [event["type"] for event in await two.service.events(case_id)]
+        assert events.count("case.pruned") == 1
+    assert await two.housekeeping.prune() == 0
+
+
+async def test_pools_that_do_not_fit_the_server_are_told_with_the_figure_and_the_knob(
+    replicas: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One alone is refused; together they are warned of, at the start and by ``onboard doctor``."""
+    with pytest.raises(
+        BadSettings, match=r"ONBOARD_DATABASE_POOL: 400 makes 405 connections, and the server gives \d+"
+    ):
+        await replicas("too-large", database_pool=400)
+    await replicas("one", database_pool=2)
+    assert "lower ONBOARD_DATABASE_POOL" not in caplog.text
+    two = await replicas("two", database_pool=60)
+    assert "2 processes of 65 connections" in caplog.text
+    assert "lower ONBOARD_DATABASE_POOL" in caplog.text
+    told = {line["check"]: line for line in await examine(two.settings, audit=False)}
+    assert not told["connections"]["ok"]
+    assert "lower ONBOARD_DATABASE_POOL" in told["connections"]["detail"]
+    told = {
+        line["check"]: line for line in await examine(two.settings.model_copy(update={"database_pool": 5}), audit=False)
+    }
+    assert told["connections"]["ok"]
 
 
 async def test_a_pool_whose_every_connection_is_busy_refuses_in_time(postgres_url: str) -> None:

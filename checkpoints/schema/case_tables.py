@@ -48,6 +48,8 @@ Index("cases_by_client", cases.c.client, cases.c.seq)
 Index("cases_by_client_and_status", cases.c.client, cases.c.status, cases.c.seq)
 Index("cases_by_ref", cases.c.external_ref)
 Index("cases_by_closing", cases.c.closed_at)
+_LEFT = text("pruned_at IS NULL AND closed_at IS NOT NULL")
+Index("cases_to_prune", cases.c.closed_at, sqlite_where=_LEFT, postgresql_where=_LEFT)
 Index(
     "cases_with_work",
     cases.c.seq,
