@@ -18,6 +18,7 @@ from prefect.flows import Flow
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from flows import housekeeping
+from flows.alert import Alert
 from flows.engine import Heartbeats, run_here
 from flows.environment import POOL
 from flows.onboarding import onboarding
@@ -55,6 +56,7 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorker
         self._runs: set[asyncio.Task[None]] = set()
         self._names: dict[UUID, str] = {}
         self._stopping = False
+        self.alert = Alert()
         self._heartbeats = Heartbeats()
 
     async def run(
@@ -67,8 +69,9 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorker
         return BaseWorkerResult(identifier=str(flow_run.id), status_code=0)
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Poll only when there is a free place to run in."""
-        if self._stopping or (self._limiter is not None and self.limiter.available_tokens < 1):
+        """Poll only when there is a free place to run in, and something to be expected."""
+        full = self._limiter is not None and self.limiter.available_tokens < 1
+        if self._stopping or full or not self.alert.due():
             return []
         return await super().get_and_submit_flow_runs()
 
@@ -118,6 +121,7 @@ async def work(settings: Settings, stopped: asyncio.Event, ready: Callable[[str]
     name = f"{socket.gethostname()}-{os.getpid()}".replace("/", "-")
     async with opened(settings) as home:
         worker = InProcessWorker(limit=settings.concurrency, name=name)
+        home.product.context.db.watch(worker.alert.news)
         going = asyncio.create_task(worker.start(printer=_log.info))
         ready(name)
         await asyncio.wait([going, stopping := asyncio.create_task(stopped.wait())], return_when="FIRST_COMPLETED")

@@ -7,7 +7,9 @@ are left out there, and everything works without them.
 
 import os
 import sys
+from functools import cache
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from flows.environment import prepare
 from onboarding.settings import Settings
@@ -21,10 +23,18 @@ def main() -> None:
     url = os.environ.get(_URL, "")
     if url.startswith("postgresql") and not _searches_by_parts(url):
         _migrate_without_search()
+    _remember_timezones()
     from prefect.cli import app
 
     sys.argv[1:1] = ["server", "start"]
     app()
+
+
+def _remember_timezones() -> None:
+    """Prefect reads the folder of all time zones for every schedule that it parses: many times a minute, 20 ms each."""
+    from prefect.types import _datetime
+
+    vars(_datetime)["available_timezones"] = cache(available_timezones)
 
 
 def _searches_by_parts(url: str) -> bool:
