@@ -1,13 +1,22 @@
-"""For administrators: a case's memory made anew from the ledger, or its personal data erased."""
+"""A case's memory made anew from the ledger, its personal data erased, a mark taken off."""
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
+from pydantic import Field
 
-from api.auth import Admin, Served
+from api.auth import Admin, Decider, Served
 from api.problems import responses
-from graph import custody
+from graph import custody, rescreening
 from onboarding import errors
 from onboarding.case import CaseView
+from onboarding.model import Value
+
+
+class Looked(Value):
+    """What is to be said of new screening hits."""
+
+    comment: str | None = Field(default=None, max_length=5000, description="Kept in the trail.")
+
 
 router = APIRouter(prefix="/v1/cases/{case_id}", tags=["cases"])
 
@@ -28,3 +37,14 @@ async def rebuild(case_id: str, product: Served, actor: Admin) -> Response:
 async def erase(case_id: str, product: Served, actor: Admin) -> Response:
     """Erase a closed case's personal data. Who decided what on which hash stays, and still verifies."""
     return JSONResponse((await custody.erase(product.runner, actor.name, case_id)).to_json())
+
+
+@router.post(
+    "/rescreening",
+    response_model=CaseView,
+    responses=responses(errors.CaseNotFound, errors.Conflict, errors.BadInput),
+)
+async def rescreened(case_id: str, body: Looked, product: Served, actor: Decider) -> Response:
+    """Say that an active merchant's new screening hits were looked at: its mark goes, the trail says who it was."""
+    found = await rescreening.looked_at(product.context, actor.name, case_id, body.comment)
+    return JSONResponse(found.to_json())

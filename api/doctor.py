@@ -106,7 +106,9 @@ async def _stored(db: Database) -> list[dict[str, Any]]:
         _line(
             "rescreening",
             not marked,
-            f"{marked} active merchant(s) came up on a newer list; their cases say so" if marked else "nobody came up",
+            f"{marked} active merchant(s) came up on a newer list and nobody has looked; their cases say so"
+            if marked
+            else "nobody came up",
         ),
         _line("outbox", True, f"oldest letter waits since {oldest}" if oldest else "empty"),
     ]

@@ -27,11 +27,11 @@ def told(tx: Tx, case_id: str) -> tuple[str | None, list[list[str]]]:
     return (row.list_version, tx.codec.load(row.told, f"rescreen:{case_id}")) if row else (None, [])
 
 
-def keep(tx: Tx, case_id: str, list_version: str, all_told: Sequence[Sequence[str]]) -> None:
-    """It was screened with this list; ``all_told`` are the hits that were told by now."""
+def keep(tx: Tx, case_id: str, list_version: str, all_told: Sequence[Sequence[str]], new: int) -> None:
+    """It was screened with this list; ``all_told`` are the hits that were told by now, the last ``new`` of them now."""
     values = {
         "list_version": list_version,
-        "hits": len(all_told),
+        "hits": hits(tx, case_id) + new,
         "told": tx.codec.dump([list(hit) for hit in all_told], f"rescreen:{case_id}"),
         "at": tx.now,
     }
@@ -40,8 +40,13 @@ def keep(tx: Tx, case_id: str, list_version: str, all_told: Sequence[Sequence[st
         tx.conn.execute(insert(rescreens), {"case_id": case_id, **values})
 
 
+def clear(tx: Tx, case_id: str) -> None:
+    """Take the mark off; what was told stays told."""
+    tx.conn.execute(update(rescreens).where(rescreens.c.case_id == case_id), {"hits": 0})
+
+
 def hits(tx: Tx, case_id: str) -> int:
-    """How many hits came up on an active case since it was decided."""
+    """How many hits came up on an active case that nobody has looked at yet."""
     return int(_HITS.scalar(tx, of_case=case_id) or 0)
 
 

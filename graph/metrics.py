@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
-from checkpoints import cases, outbox, reviews
+from checkpoints import cases, outbox, rescreens, reviews
 from checkpoints.database import Tx
 from graph.wiring import Product
 from onboarding.case import CLOSED
@@ -48,6 +48,9 @@ class Metrics:
             "onboard_review_oldest_seconds", "Age of the oldest review not yet decided.", registry=self.registry
         )
 
+        self._marked = Gauge(
+            "onboard_rescreened_marked", "Active merchants that came up on a newer list.", registry=self.registry
+        )
         self._calls = Counter(
             "onboard_model_calls_total", "Calls to the model.", ["step", "outcome"], registry=self.registry
         )
@@ -94,6 +97,7 @@ class Metrics:
         self._retries.set(sum(attempts > 1 for _, attempts in due))
         self._outbox.set(_age(tx, outbox.oldest_queued(tx)))
         self._review.set(_age(tx, reviews.oldest_waiting(tx)))
+        self._marked.set(rescreens.marked(tx))
 
 
 def _age(tx: Tx, since: str | None) -> float:

@@ -1,6 +1,7 @@
 """Active merchants are screened again when the list changes: by the rules of PreOnboarding, for a person to judge.
 
-A new hit becomes an event of the case, a letter to the reviewers and a mark on the case. It never moves the case.
+A new hit becomes an event of the case, a letter to the reviewers and a mark on the case, until one of them has looked.
+It never moves the case.
 """
 
 import asyncio
@@ -9,13 +10,14 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from checkpoints import audit, cases, rescreens
+from checkpoints import audit, cases, rescreens, views
 from checkpoints.database import Tx
 from graph import correspondence
 from graph.context import Context
 from onboarding.assessment import ScreeningHit
+from onboarding.case import CaseView
 from onboarding.checks.screening import code_of, screen_all
-from onboarding.errors import TamperedRecord
+from onboarding.errors import Conflict, TamperedRecord
 from onboarding.screening import Watchlist
 
 AT_ONCE: Final = 50
@@ -86,7 +88,7 @@ def _note(
         return False
     known = {*before, *((subject, entry) for subject, entry in told)}
     new = [hit for hit in hits if code_of(hit) != DISCOUNTED and (hit.subject, hit.entry_id) not in known]
-    rescreens.keep(tx, case_id, version, [*told, *([hit.subject, hit.entry_id] for hit in new)])
+    rescreens.keep(tx, case_id, version, [*told, *([hit.subject, hit.entry_id] for hit in new)], len(new))
     if new:
         _tell(tx, ctx, case_id, version, new, len(told))
     return bool(new)
@@ -99,3 +101,19 @@ def _tell(tx: Tx, ctx: Context, case_id: str, version: str, new: Sequence[Screen
     ]
     audit.append(tx, case_id, "onboarding", "screening.new_hits", {"list": version, "hits": hits})
     correspondence.report_new_hits(tx, ctx, case_id, version, len(new), round_=before + 1)
+
+
+async def looked_at(ctx: Context, actor: str, case_id: str, comment: str | None) -> CaseView:
+    """Somebody looked at what came up: the mark goes, the trail stays. Raises CaseNotFound, Conflict without a mark."""
+
+    def record(tx: Tx) -> CaseView:
+        audit.hold(tx, case_id)
+        row = cases.get(tx, case_id)
+        seen = rescreens.hits(tx, case_id) if row.status == rescreens.ACTIVE else 0
+        if not seen:
+            raise Conflict("Nothing came up on this case that nobody has looked at.")
+        rescreens.clear(tx, case_id)
+        audit.append(tx, case_id, actor, "screening.looked_at", {"hits": seen, "comment": comment})
+        return views.view(tx, row)
+
+    return await ctx.db.write(record)

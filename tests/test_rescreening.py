@@ -65,9 +65,18 @@ def test_a_merchant_on_a_newer_list_is_told_once_and_stays_active(house, tmp_pat
     assert name not in json.dumps(event), "whose name it is stands in the case only"
     house.letter(case["id"], to="ann@reviewers.example", kind="new_screening_hit")
 
+    path = f"/v1/cases/{case['id']}/rescreening"
+    assert house.backend.post(path, json={}).status_code == 403
+    looked = house.ann.post(path, json={"comment": "Another person of that name."})
+    assert (looked.status_code, looked.json()["problem"]) == (200, None)
+    assert house.ann.post(path, json={}).status_code == 409, "there is no mark any more"
+    event = house.events(case["id"])[-1]
+    assert (event["type"], event["actor"], event["data"]["hits"]) == ("screening.looked_at", "ann", 1)
+
     again = write(tmp_path / "list.jsonl", entry(1, name), entry(2, "Somebody Else"))
     wait(lambda: screened(house, again))
     assert len(told(house, case["id"])) == 1, "the same hit on the next list is not told again"
+    assert house.get(case["id"])["problem"] is None, "nor is the case marked again"
 
 
 def test_who_was_known_to_be_on_the_list_at_the_decision_does_not_come_up(open_product_house, tmp_path):
