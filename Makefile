@@ -12,8 +12,8 @@ demo: $(BUILT) ## The main job, end to end, unattended
 test: $(BUILT) ## The whole suite
 	@$(BIN)/pytest
 
-cluster: $(BUILT) ## The whole installation on this machine, and what it does when parts die
-	@$(BIN)/python -m examples.cluster
+cluster: $(BUILT) ## The whole installation on this machine, and what it does when parts die (CASES=200: again and again)
+	@$(BIN)/python -m examples.cluster $(if $(CASES),--cases $(CASES))
 
 serve: $(BUILT) ## The service on http://127.0.0.1:8000
 	@$(BIN)/onboard serve

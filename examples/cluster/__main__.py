@@ -24,7 +24,8 @@ from examples.cluster.machines import PREFECT_AUTH, Cluster, Failed
 from examples.cluster.story import ENDS, PLANS, Case, Client, broken, client, live_all
 
 BOUND: Final = {"local": 150.0, "procrastinate": 150.0, "prefect": 300.0}
-"""Seconds within which every case must have ended, whatever died meanwhile: Prefect's takeover may take two minutes."""
+"""Seconds within which ROUND cases must have ended, whatever died meanwhile: Prefect's takeover may take two minutes."""
+ROUND: Final = 50
 SLOW: Final = 0.15
 """Seconds an activation takes at the sandbox, so that what is killed has something on its hands."""
 say = Console(highlight=False, soft_wrap=True)
@@ -80,10 +81,10 @@ async def _show(cluster: Cluster, count: int) -> list[str]:
         await _slow_services(cluster)
         troubles = Troubles(cluster, count)
         try:
-            async with asyncio.timeout(BOUND[cluster.engine]):
+            async with asyncio.timeout(bound := BOUND[cluster.engine] * max(1, count / ROUND)):
                 await live_all(api, cases, troubles)
         except TimeoutError:
-            say.print(f"[bold red]not everything ended within {BOUND[cluster.engine]:.0f} s[/bold red]")
+            say.print(f"[bold red]not everything ended within {bound:.0f} s[/bold red]")
         seconds = time.monotonic() - started
         effects = (await asyncio.to_thread(httpx.get, f"{cluster.sandbox_url}/log", trust_env=False)).json()["effects"]
         audit = await asyncio.to_thread(cluster.onboard, "doctor", "--audit")
@@ -108,15 +109,21 @@ async def _slow_services(cluster: Cluster) -> None:
 
 
 class Troubles:
-    """What is killed once so many cases have ended."""
+    """What is killed once so many cases have ended: the worst first, then a worker and PostgreSQL in every round."""
 
     def __init__(self, cluster: Cluster, count: int) -> None:
         self._cluster, self._started = cluster, time.monotonic()
+        first = min(count, ROUND)
         self._plan: list[tuple[int, str, Callable[[], Any]]] = [
-            (max(1, count * 1 // 5), "kill -9 of worker-1", cluster.workers[0].kill),
-            (max(2, count * 2 // 5), "kill -9 of replica-1", cluster.replicas[0].kill),
-            (max(3, count * 3 // 5), "restart of PostgreSQL (immediate)", cluster.restart_postgres),
+            (max(1, first * 1 // 5), "kill -9 of worker-1", cluster.workers[0].kill),
+            (max(2, first * 2 // 5), "kill -9 of replica-1", cluster.replicas[0].kill),
+            (max(3, first * 3 // 5), "restart of PostgreSQL (immediate)", cluster.restart_postgres),
         ]
+        for after in range(ROUND, count, ROUND):
+            self._plan += [
+                (after + ROUND // 5, "kill -9 of a worker, another takes its place", cluster.replace_worker),
+                (after + ROUND * 3 // 5, "restart of PostgreSQL (immediate)", cluster.restart_postgres),
+            ]
 
     @property
     def left(self) -> list[str]:

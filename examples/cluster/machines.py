@@ -118,7 +118,7 @@ class Cluster:
         for replica in self.replicas:
             replica.up(r"onboard serves (http://\S+)")
         for worker in self.workers:
-            worker.up(r"is up" if self.engine == "prefect" else r"metrics on (http://\S+/metrics)")
+            self._up(worker)
         addresses = [(str((at := httpx.URL(replica.url)).host), at.port or 80) for replica in self.replicas]
         _, self.front = self._stack.enter_context(running(addresses, self._port))
 
@@ -205,6 +205,15 @@ class Cluster:
             "DO_NOT_TRACK": "1",
         }
         return self._environment() | ours
+
+    def replace_worker(self) -> None:
+        """kill -9 of a worker that lives, and another in its place."""
+        next(worker for worker in self.workers if worker.alive).kill()
+        self.workers.append(self._run(f"worker-{len(self.workers) + 1}", self._work()))
+        self._up(self.workers[-1])
+
+    def _up(self, worker: Process) -> None:
+        worker.up(r"is up" if self.engine == "prefect" else r"metrics on (http://\S+/metrics)")
 
     def restart_postgres(self) -> None:
         """Restart it the hard way (``immediate``): every connection breaks, the log is replayed."""
