@@ -24,7 +24,7 @@ from examples.cluster.machines import PREFECT_AUTH, Cluster, Failed
 from examples.cluster.story import ENDS, PLANS, Case, Client, broken, client, live_all
 
 BOUND: Final = {"local": 150.0, "procrastinate": 150.0, "prefect": 300.0}
-"""Seconds within which ROUND cases must have ended, whatever died meanwhile: Prefect's takeover may take two minutes."""
+"""Seconds within which ROUND cases must have ended, whatever died: Prefect's takeover may take two minutes."""
 ROUND: Final = 50
 SLOW: Final = 0.15
 """Seconds an activation takes at the sandbox, so that what is killed has something on its hands."""
