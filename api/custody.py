@@ -2,21 +2,12 @@
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
-from pydantic import Field
 
 from api.auth import Admin, Decider, Served
 from api.problems import responses
 from graph import custody, rescreening
 from onboarding import errors
 from onboarding.case import CaseView
-from onboarding.model import Value
-
-
-class Looked(Value):
-    """What is to be said of new screening hits."""
-
-    comment: str | None = Field(default=None, max_length=5000, description="Kept in the trail.")
-
 
 router = APIRouter(prefix="/v1/cases/{case_id}", tags=["cases"])
 
@@ -42,9 +33,9 @@ async def erase(case_id: str, product: Served, actor: Admin) -> Response:
 @router.post(
     "/rescreening",
     response_model=CaseView,
-    responses=responses(errors.CaseNotFound, errors.Conflict, errors.BadInput),
+    responses=responses(errors.CaseNotFound, errors.Conflict),
 )
-async def rescreened(case_id: str, body: Looked, product: Served, actor: Decider) -> Response:
+async def rescreened(case_id: str, product: Served, actor: Decider) -> Response:
     """Say that an active merchant's new screening hits were looked at: its mark goes, the trail says who it was."""
-    found = await rescreening.looked_at(product.context, actor.name, case_id, body.comment)
+    found = await rescreening.looked_at(product.context, actor.name, case_id)
     return JSONResponse(found.to_json())

@@ -103,7 +103,7 @@ def _tell(tx: Tx, ctx: Context, case_id: str, version: str, new: Sequence[Screen
     correspondence.report_new_hits(tx, ctx, case_id, version, len(new), round_=before + 1)
 
 
-async def looked_at(ctx: Context, actor: str, case_id: str, comment: str | None) -> CaseView:
+async def looked_at(ctx: Context, actor: str, case_id: str) -> CaseView:
     """Somebody looked at what came up: the mark goes, the trail stays. Raises CaseNotFound, Conflict without a mark."""
 
     def record(tx: Tx) -> CaseView:
@@ -113,7 +113,7 @@ async def looked_at(ctx: Context, actor: str, case_id: str, comment: str | None)
         if not seen:
             raise Conflict("Nothing came up on this case that nobody has looked at.")
         rescreens.clear(tx, case_id)
-        audit.append(tx, case_id, actor, "screening.looked_at", {"hits": seen, "comment": comment})
+        audit.append(tx, case_id, actor, "screening.looked_at", {"hits": seen})
         return views.view(tx, row)
 
     return await ctx.db.write(record)
