@@ -82,10 +82,12 @@ class Phrases:
     def _match(tokens: list[tuple[str, int, int]], index: int, words: tuple[str, ...], stem: bool) -> int:
         """The offset after ``words`` if they stand at ``index``, else -1."""
         last = index + len(words) - 1
+        if last == index:  # the word itself was looked up
+            return tokens[index][2]
         if last >= len(tokens):
             return -1
-        for offset, word in enumerate(words):
-            token = tokens[index + offset][0]
-            if token != word and not (stem and index + offset == last and token.startswith(word)):
+        for at in range(index + 1, last + 1):
+            token, word = tokens[at][0], words[at - index]
+            if token != word and not (stem and at == last and token.startswith(word)):
                 return -1
         return tokens[last][2]

@@ -13,8 +13,13 @@ from onboarding.reading.placing import place
 from onboarding.reading.prose_page import Page
 
 Key = str | int
-_STRONG: Final = r"=>|->|→|=(?!=)|\.{3,}|(?<=\s)\.\.(?=\s)|…+|_{3,}|(?:\. ){3,}|\t+| {3,}(?=\S)"
-_SEPARATOR: Final = re.compile(rf"(?P<strong>\s*(?:{_STRONG})\s*:?)|(?P<colon>\s?:(?!/)|(?<=\S) [-] (?=\S)|\?(?= \S))")
+_SIGN: Final = r"=>|->|→|=(?!=)|\.{3,}|(?<=\s)\.\.(?=\s)|…+|_{3,}|(?:\. ){3,}"
+_BLANKS: Final = r"(?<!\s)\s++"
+"""A whole run of blanks, looked at once: a run tried from each of its blanks would take the square of its length."""
+_WIDE: Final = rf"(?=[^\S\t]*+\t){_BLANKS}|{_BLANKS}(?<= {{3}})(?=\S)"
+_SEPARATOR: Final = re.compile(
+    rf"(?P<strong>(?:(?:{_BLANKS})?(?:{_SIGN})|{_WIDE})\s*:?)|(?P<colon>\s?:(?!/)|(?<=\S) [-] (?=\S)|\?(?= \S))"
+)
 _DECORATION: Final = re.compile(r"^[\s#*=_\-\[\]【】■□●◆◇▼▽・<>~+☐☑✓]+|[\s#*=_\-\[\]【】■□●◆◇▼▽<>~+]+$")
 _BULLET: Final = re.compile(r"(?P<dash>[-*•·‣▪–])\s+|(?:\(?\d{1,2}[.)]|[a-zA-Z][.)]|[①-⑳])\s+|[☐☑✓■●◆・]\s?")
 _BOUNDARY: Final = re.compile(r"[;,|/(。、.・)]\s*|\s{2,}|(?<=[^\x00-\x7f]) ")

@@ -4,6 +4,7 @@ Persons are numbered in order of first mention. Shares of companies become owner
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,8 @@ from onboarding.reading.prose_speaker import pronouns, speaker_of, speakers
 from onboarding.reading.shapes import flat
 
 _CLOSE: Final = 90
+_MOST_BEFORE: Final = 200
+"""Mentions looked back at for whom "both" means: more before it are no two people's."""
 _GAP_WORDS: Final = (
     "linking",
     "to_person",
@@ -59,8 +62,9 @@ def read_people(page: Page, *, merchant: Company | None, sender: str | None, own
     everyone = sorted([*named, *told, *_entities(page, merchant)], key=lambda m: m.start)
     given: dict[int, list[Event]] = {}
     last: Mention | None = None
+    starts = [m.start for m in everyone]
     for start, end in page.sentences:
-        here = [m for m in everyone if start <= m.start < end]
+        here = everyone[bisect_left(starts, start) : bisect_left(starts, end)]
         listed = owners or is_listed_owner(page, start)
         for event, target in _targets(page, start, end, here, last, listed):
             given.setdefault(target.start, []).append(event)
@@ -81,13 +85,16 @@ def _entities(page: Page, merchant: Company | None) -> list[Mention]:
 
 def _both(page: Page, everyone: list[Mention], given: dict[int, list[Event]]) -> None:
     """ "Both are directors": an office of everybody named so far, said in a sentence without names."""
+    starts = [m.start for m in everyone]
     for start, end in page.sentences:
-        here = [m for m in everyone if start <= m.start < end and not m.speaker]
+        if not page.cues_in(start, end, "both"):
+            continue
+        first = bisect_left(starts, start)
+        here = [m for m in everyone[first : bisect_left(starts, end)] if not m.speaker]
         offices = [event for event in events(page, start, end) if event.field == "roles"]
-        if offices and not here and page.cues_in(start, end, "both"):
-            for mention in {
-                m.name: m for m in everyone if m.start < start and given.get(m.start) and not m.entity
-            }.values():
+        if offices and not here:
+            before = everyone[max(first - _MOST_BEFORE, 0) : first]
+            for mention in {m.name: m for m in before if given.get(m.start) and not m.entity}.values():
                 given[mention.start].extend(offices)
 
 
@@ -265,14 +272,14 @@ def _links(
     """Who holds what of whom. A company named before its holders in their sentence ("X is owned by …") is what
     they hold."""
     links = []
+    starts = [m.start for m in everyone]
     for mention in everyone:
         for share in (event for event in given.get(mention.start, []) if event.field in _SHARE):
             start, end = page.sentence(share.start)
             subjects = [
                 other.name
-                for other in everyone
+                for other in everyone[bisect_left(starts, start) : bisect_left(starts, end)]
                 if other.entity
-                and start <= other.start
                 and other.end <= min(share.start, mention.start)
                 and not any(e.field == "ownership_pct" and start <= e.start < end for e in given.get(other.start, []))
             ]

@@ -48,6 +48,8 @@ _FW: Final = re.compile(r"^\s*(?:fwd?|wg|tr|rv|enc|i|pd|vb|vs|doorst|転送|전�
 _FACT: Final = re.compile(
     r"[\w.-]{1,64}@[\w-]{1,63}\.\w|\d{4,}|[€£$¥₩]|\b(?:GmbH|Ltd|LLC|SAS|B\.V|S\.r\.l|S\.L|sp\. z|AB)\b"
 )
+_MOST_HOSTS: Final = 20
+"""Senders' domains that are looked for in the text, each once: a thread of more people is no merchant's."""
 _QUOTE: Final = re.compile(r"[ \t]{0,3}((?:[>|＞][ \t]?){1,12})")
 
 
@@ -115,10 +117,14 @@ def own_words(text: str) -> Thread:
 
 def _of_the_site(segments: list[_Segment], chosen: _Segment, text: str) -> _Segment:
     """Who sent the merchant's words: where its site is told, a sender with an address there, else as ``chosen``."""
+    low = text.lower()
+    hosts: dict[str, _Segment] = {}
     for segment in [chosen, *segments]:
         found = _ADDRESS.search(segment.sender[:1000])
-        host = found.group().rpartition("@")[2].lower() if found else ""
-        if host and re.search(rf"(?<![@\w.-])(?:www\.)?{re.escape(host)}(?![\w-])", text.lower()):
+        if found:
+            hosts.setdefault(found.group().rpartition("@")[2].lower(), segment)
+    for host, segment in itertools.islice(hosts.items(), _MOST_HOSTS):
+        if host in low and re.search(rf"(?<![@\w.-])(?:www\.)?{re.escape(host)}(?![\w-])", low):
             return segment
     return chosen
 
