@@ -1,20 +1,21 @@
 """What came in, as text a model can read and quotes can be looked up in: one source a part."""
 
-import base64
-import binascii
 from collections.abc import Iterator
 
 from pydantic import JsonValue
 
 from agents.grounding import Source
 from onboarding.reading import mime
-from onboarding.reading.documents import image_pages, pdf_pages
+from onboarding.reading.bounds import bounded
+from onboarding.reading.documents import Pages
 from onboarding.submission import Part, Submission
 
 
 def sources_of(submission: Submission) -> list[Source]:
     """One text for each part that says anything, in the order they came. Corrections by reviewers are left out."""
-    texts = [(part.source, _text(part)) for part in submission.parts if part.kind != "corrections"]
+    within = bounded(submission)
+    parts = [(part, within.pages.get(at, Pages())) for at, part in enumerate(within.submission.parts)]
+    texts = [(part.source, _text(part, pages)) for part, pages in parts if part.kind != "corrections"]
     return [Source(name, text) for name, text in texts if text.strip()]
 
 
@@ -23,15 +24,14 @@ def is_free_text(submission: Submission) -> bool:
     return any(part.format in ("text", "pdf", "image") for part in submission.parts)
 
 
-def _text(part: Part) -> str:
+def _text(part: Part, pages: Pages) -> str:
     match part.format:
         case "text" | "csv":
             return safe(mime.decode(str(part.content)))
         case "json":
             return safe("\n".join(_lines(part.content, "")))
         case "pdf" | "image":
-            pages = (pdf_pages if part.format == "pdf" else image_pages)(_bytes(part.content))
-            return safe("\n".join(pages))
+            return safe("\n".join(pages.texts))
 
 
 def _lines(value: JsonValue, path: str) -> Iterator[str]:
@@ -44,13 +44,6 @@ def _lines(value: JsonValue, path: str) -> Iterator[str]:
             yield from _lines(inner, f"{path}[{index}]")
     elif value is not None:
         yield f"{path}: {value}"
-
-
-def _bytes(content: JsonValue) -> bytes:
-    try:
-        return base64.b64decode(str(content))
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def safe(text: str) -> str:

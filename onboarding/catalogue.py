@@ -120,6 +120,9 @@ CATALOGUE: Final[dict[str, CodeEntry]] = {
     "PROMPT_INJECTION_SUSPECTED": CodeEntry(
         "high", "A text addresses the reviewing machine and tries to steer it.", "policy 8.3"
     ),
+    "INPUT_READ_IN_PART": CodeEntry(
+        "high", "The application is longer than what is read; a person has to look at the rest.", "ours"
+    ),
     "HIDDEN_CHARACTERS": CodeEntry("high", "A text contains characters that cannot be seen.", "policy 8.1"),
     "HOMOGLYPH_MIXED_SCRIPT": CodeEntry(
         "high", "A word mixes letters of different alphabets that look alike.", "policy 8.2"
@@ -138,5 +141,6 @@ CATALOGUE: Final[dict[str, CodeEntry]] = {
     ),
     "PROHIBITED_COUNTRY": CodeEntry("critical", "The country of incorporation is one we never serve.", "policy 2.1"),
 }
-"""Policy section 2.1, plus four of ours: FIELD_CONFLICT for real conflicts, RULES_UNFINISHED where a rule was stopped,
-and two that only a configured model can raise, FIELD_READ_BY_MODEL and MODEL_FAILED."""
+"""Policy section 2.1, plus five of ours: FIELD_CONFLICT for real conflicts, INPUT_READ_IN_PART for what is too long to
+be read, RULES_UNFINISHED where a rule was stopped, and two that only a configured model can raise, FIELD_READ_BY_MODEL
+and MODEL_FAILED."""

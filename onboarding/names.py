@@ -44,15 +44,25 @@ LEGAL_FORMS: Final = word_set(
 )
 _FORM_JOINTS: Final = frozenset({"de", "z", "o", "oo", "i", "and", "und", "et", "e", "y", "en"})
 _FORM_PREFIXES: Final = word_set("ooo oao zao pao ao pt tov sia uab ip fa firma")
+_REMEMBERED: Final = 200
+"""Characters of the longest text whose folding is remembered: names and labels come again, long texts fill memory."""
 PARTICLES: Final = word_set(
     "al el ul bin bint ibn ben bar de da do dos das del della dello di du la le las los lo van von vom zu zum zur der "
     "den het ter ten y e i of the and und et af av mac st"
 )
 
 
-@lru_cache(maxsize=65_536)
 def fold(text: str) -> str:
     """Lower case Latin without accents, Cyrillic and Greek transliterated, invisible characters gone."""
+    return _fold_short(text) if len(text) <= _REMEMBERED else _fold(text)
+
+
+@lru_cache(maxsize=65_536)
+def _fold_short(text: str) -> str:
+    return _fold(text)
+
+
+def _fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKC", text).casefold()

@@ -10,7 +10,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import SimpleDocTemplate, Table, TableStyle
 
-from onboarding.reading.documents import pdf_pages, read_document
+from onboarding.reading.documents import documents_of, read_document
 from onboarding.reading.read import read
 from onboarding.submission import Part, Submission
 
@@ -39,8 +39,12 @@ def part_of(data, kind="pdf"):
     return Part(source="document:a.pdf", kind="document", format=kind, content=base64.b64encode(data).decode())
 
 
+def candidates_of(part):
+    return read_document(part, documents_of([part])[0], as_of=AS_OF)
+
+
 def found_in(data):
-    return {c.path: c for c in read_document(part_of(data), as_of=AS_OF)}
+    return {c.path: c for c in candidates_of(part_of(data))}
 
 
 def test_text_is_read_with_its_page():
@@ -107,13 +111,15 @@ def test_a_torn_document_never_raises(cut):
 @pytest.mark.parametrize("content", [None, 7, {"a": 1}, "", "no base64 at all ###", "JVBERi0xLjcK" * 50])
 def test_what_is_no_document_has_no_candidates(content):
     part = Part(source="document:x", kind="document", format="pdf", content=content)
-    assert read_document(part, as_of=AS_OF) == []
+    assert candidates_of(part) == []
 
 
 def test_an_image_without_an_engine_or_that_is_none_has_no_candidates():
-    assert read_document(part_of(b"\x89PNG\r\n\x1a\nbroken", "image"), as_of=AS_OF) == []
+    assert candidates_of(part_of(b"\x89PNG\r\n\x1a\nbroken", "image")) == []
 
 
-def test_a_page_that_draws_without_end_is_not_laid_out(monkeypatch):
-    monkeypatch.setattr("onboarding.reading.documents.MOST_PAGE_BYTES", 200)
-    assert "Blue Kite" in pdf_pages(drawn(FIRST))[0]
+def test_what_draws_more_than_is_laid_out_is_read_as_plain_text():
+    many = drawn(*[[f"{letter}{n:04} " * 20 for n in range(30)] for letter in "ABCDEFGHIJ"])
+    pages = documents_of([part_of(many)])[0]
+    assert pages.cut is None
+    assert all(f"{letter}0029" in page for letter, page in zip("ABCDEFGHIJ", pages.texts, strict=True))

@@ -21,15 +21,21 @@ ENOUGH: Final = 3
 WINDOW: Final = 420
 """Signs further apart than this many characters do not belong together."""
 LONGEST: Final = 200_000
+MOST_SCANNED: Final = 1_000_000
+"""Characters looked at, two microseconds each: all that reading reads without saying that it was too much."""
+_EACH: Final = 20
+"""What a text costs however short it is, in characters."""
 
 _MARKUP: Final = re.compile(
-    r"\[\[\s*/?\s*(?:assistant|system|user|developer|tool|inst)\b[^\]]{0,40}\]\]|<\|[\w /-]{2,40}\|>"
+    r"\[\[\s*+/?\s*+(?:assistant|system|user|developer|tool|inst)\b[^\]]{0,40}\]\]|<\|[\w /-]{2,40}\|>"
     r"|</?(?:system|assistant|system_prompt|system-prompt|sys|tool_call|function_calls?|im_start)\b[^>]{0,60}>"
     r"|<<\s*/?SYS\s*>>|\[/?INST\]|\[(?:system|assistant|ai|admin)[ _](?:note|message|prompt|override|instructions?)\b"
     r"|^\s{0,3}#{1,6}\s*(?:system|assistant|developer)(?: (?:prompt|message|note|instructions?))?\s*(?::|$)"
-    r"|^\s*(?:system|assistant)\s*(?:prompt|message|override)\s*:|\b(?:begin|end) (?:of )?(?:the )?system prompt\b"
-    r"|^\s*(?:tool|function)[ _](?:result|output|response|call)\s*:"
-    r"|^\s*(?:system|assistant)\s*:\s*(?:you |ignore|approve|verified|set |all checks|this (?:merchant|application))",
+    r"|^[^\S\n]*+(?:system|assistant)\s*(?:prompt|message|override)\s*:"
+    r"|\b(?:begin|end) (?:of )?(?:the )?system prompt\b"
+    r"|^[^\S\n]*+(?:tool|function)[ _](?:result|output|response|call)\s*:"
+    r"|^[^\S\n]*+(?:system|assistant)\s*:\s*"
+    r"(?:you |ignore|approve|verified|set |all checks|this (?:merchant|application))",
     re.I | re.M,
 )
 _APPROVES: Final = (
@@ -75,7 +81,11 @@ class _Sign(NamedTuple):
 
 def injection(facts: Facts) -> Iterator[Hit]:
     """The first text, key or pair that tries it; the finding quotes it."""
+    left = MOST_SCANNED
     for text in facts.texts:
+        left -= min(len(text.text), LONGEST) + _EACH
+        if left < 0:
+            return
         found = steering(text.text, pair=text.role == "pair")
         if found:
             what, start, end = found
@@ -93,7 +103,7 @@ def steering(text: str, *, pair: bool = False) -> tuple[str, int, int] | None:
     text = text[:LONGEST]
     if match := _MARKUP.search(text):
         return "imitates the markup of a machine's conversation", *match.span()
-    folded = fold(text)
+    folded = fold(text)[: 2 * LONGEST]
     if match := _OUTPUT.search(folded):
         return "contains ready-made machine output", *_original(text, folded, match.span())
     if pair or not (UNSPACED.search(folded) or folded.count(" ") > 1):  # two words tell nobody to do anything
@@ -215,7 +225,7 @@ def _address() -> re.Pattern[str]:
         rf"(?:{reviewing})[\s\-の·]{{0,3}}(?!{system})(?:{machine})"
         rf"|(?!{system})(?:{machine})[\s\-]{{0,3}}(?![a-z]*s\b)(?:{reviewing})"
         rf"|(?:{to})(?:[^\W\d_]+\s){{0,2}}?(?:{machine})\s*(?:[:,，：、!.\-–—]|that |who |which |processing |reading )"
-        rf"|(?:^|[.!?;:\n>(*#\"'])\s*(?:-\s+)?(?:{machine})\s*[:,，：、!]"
+        rf"|(?:(?:^|[.!?;:>(*#\"'])\s*+|\n[^\S\n]*+)(?:-\s++)?(?:{machine})\s*[:,，：、!]"
         rf"|(?:{machine})(?:へ|への|に告ぐ|님|에게|，请|,请|请)"
     )
 

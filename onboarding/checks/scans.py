@@ -9,6 +9,7 @@ from onboarding.checks.facts import Facts, Hit, Rule, clip
 from onboarding.checks.texts import Text
 from onboarding.finding import Evidence
 from onboarding.masking import mask_cards
+from onboarding.reading.text import remove_format
 
 _WORDS: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*")
 _LATIN: Final = re.compile(r"[A-Za-zªºÀ-ÖØ-öø-ɏḀ-ỿＡ-Ｚａ-ｚ]")
@@ -79,8 +80,10 @@ def mixed_word(text: str) -> str | None:
     """The first word that mixes alphabets; None if there is none. Micro and ohm signs before units do not count."""
     if not (_CYRILLIC.search(text) or _GREEK.search(text)):
         return None
-    visible = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    for word in _WORDS.findall(visible):
+    visible = remove_format(text)
+    for word in dict.fromkeys(_WORDS.findall(visible)):
+        if word.isascii():
+            continue
         scripts = [script for script in (_LATIN, _CYRILLIC, _GREEK) if script.search(word)]
         if len(scripts) > 1 and not _UNIT.fullmatch(word):
             return str(word)

@@ -1,11 +1,9 @@
 """Every text that came in, one by one and with its place: what the scans of policy 8 run on."""
 
-import base64
-import binascii
 import csv
 import html
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from pydantic import JsonValue
@@ -39,12 +37,16 @@ class Text(NamedTuple):
 
 def texts_of(submission: Submission) -> list[Text]:
     """All texts of all parts, in order. Never raises: what cannot be decoded is listed as it stands."""
-    return [text for part in submission.parts for text in _with_entities(_of_part(part))]
+    from onboarding.reading.documents import Pages, documents_of  # here: parsers are loaded only once a document came
+
+    pages = documents_of(submission.parts)
+    parts = enumerate(submission.parts)
+    return [text for at, part in parts for text in _with_entities(_of_part(part, pages.get(at, Pages()).texts))]
 
 
-def _of_part(part: Part) -> Iterator[Text]:
+def _of_part(part: Part, pages: Sequence[str]) -> Iterator[Text]:
     if part.format in ("pdf", "image"):
-        yield from _of_document(part)
+        yield from (Text(part.source, f"page {number}", page, "decoded") for number, page in enumerate(pages, start=1))
     elif not isinstance(part.content, str):
         yield from _of_json(part.content, part.source)
     elif part.format == "csv":
@@ -92,17 +94,6 @@ def _of_csv(content: str, source: str) -> Iterator[Text]:
             yield Text(source, f"row {number}, column {name}", cell)
             if len(cell) < _PAIRED_VALUES:
                 yield Text(source, f"row {number}, column {name}", f"{name}: {cell}", "pair")
-
-
-def _of_document(part: Part) -> Iterator[Text]:
-    from onboarding.reading import documents  # here: parsers are loaded only once a document came
-
-    try:
-        data = base64.b64decode(str(part.content))
-    except (binascii.Error, ValueError):
-        return
-    pages = documents.pdf_pages(data) if part.format == "pdf" else documents.image_pages(data)
-    yield from (Text(part.source, f"page {number}", page, "decoded") for number, page in enumerate(pages, start=1))
 
 
 def _with_entities(texts: Iterator[Text]) -> Iterator[Text]:

@@ -10,6 +10,9 @@ from typing import Any, Final
 from onboarding.names import fold
 
 _FOLDER: Final = Path(__file__).with_name("words")
+LONGEST_WORD: Final = 60
+_RUNS: Final = re.compile(r"(\\[wd]|\[\\d[.,_]+\])(\*|\+|\{2,\})")
+_LEAST: Final = {"*": 0, "+": 1, "{2,}": 2}
 UNSPACED: Final = re.compile(r"[\u0600-\u06ff\u3040-\ud7af]")
 """Letters of scripts that put no blanks between words, or join them (Arabic articles): matched anywhere."""
 
@@ -35,7 +38,12 @@ def alternatives(words: Sequence[str], *, whole: bool = True) -> str:
     unspaced = [word.removesuffix(r"\w*") for word in folded if UNSPACED.search(word)]  # no blank would end it
     end = r"(?![^\W_])" if whole else ""
     bounded = [rf"(?<![^\W_])(?:{'|'.join(spaced)}){end}"] if spaced else []
-    return "|".join([*bounded, *unspaced])
+    return _short("|".join([*bounded, *unspaced]))
+
+
+def _short(pattern_: str) -> str:
+    """Runs of letters and digits with an end: one tried from each of its places takes the square of its length."""
+    return _RUNS.sub(lambda run: f"{run[1]}{{{_LEAST[run[2]]},{LONGEST_WORD}}}", pattern_)
 
 
 def pattern(words: Sequence[str]) -> re.Pattern[str]:

@@ -20,7 +20,8 @@ _WIDE: Final = rf"(?=[^\S\t]*+\t){_BLANKS}|{_BLANKS}(?<= {{3}})(?=\S)"
 _SEPARATOR: Final = re.compile(
     rf"(?P<strong>(?:(?:{_BLANKS})?(?:{_SIGN})|{_WIDE})\s*:?)|(?P<colon>\s?:(?!/)|(?<=\S) [-] (?=\S)|\?(?= \S))"
 )
-_DECORATION: Final = re.compile(r"^[\s#*=_\-\[\]【】■□●◆◇▼▽・<>~+☐☑✓]+|[\s#*=_\-\[\]【】■□●◆◇▼▽<>~+]+$")
+_MARK: Final = r"[\s#*=_\-\[\]【】■□●◆◇▼▽<>~+]"
+_DECORATION: Final = re.compile(rf"^[\s#*=_\-\[\]【】■□●◆◇▼▽・<>~+☐☑✓]+|(?<!{_MARK}){_MARK}++$")
 _BULLET: Final = re.compile(r"(?P<dash>[-*•·‣▪–])\s+|(?:\(?\d{1,2}[.)]|[a-zA-Z][.)]|[①-⑳])\s+|[☐☑✓■●◆・]\s?")
 _BOUNDARY: Final = re.compile(r"[;,|/(。、.・)]\s*|\s{2,}|(?<=[^\x00-\x7f]) ")
 _NO_LABEL: Final = re.compile(r"\d{3}|\u3000|\s{2,}|[.!?] ")

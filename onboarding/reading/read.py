@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pydantic import JsonValue
 
 from onboarding.reading.assemble import assemble
+from onboarding.reading.bounds import Cut, bounded, read_in_part, some_people
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.choosing import Standing
 from onboarding.reading.dates import proof
-from onboarding.reading.documents import read_document
+from onboarding.reading.documents import Pages, read_document
 from onboarding.reading.overrides import Override, read_answers
 from onboarding.reading.result import Reading
 from onboarding.reading.structure import read_json
@@ -28,28 +29,32 @@ def read(submission: Submission, *, as_of: datetime.date) -> Reading:
 
     The findings are only reading's own (see ``Reading``); validation raises the others.
     """
+    within = bounded(submission)
+    cuts = list(within.cuts)
     found: list[Standing] = []
     overrides: list[Override] = []
     texts: list[str] = []
     level = 0
-    for part in submission.parts:
+    for at, part in enumerate(within.submission.parts):
         if part.kind in {"answers", "corrections"} and part.format == "json":
             level += 1
             candidates, more = read_answers(part.content, source=part.source)
             overrides.extend(more)
         else:
             level += part.kind in {"answers", "corrections"}
-            candidates = _candidates(part, as_of)
+            candidates = some_people(_candidates(part, within.pages.get(at), as_of), cuts)
         found.extend(
             Standing(candidate, level if part.kind in {"answers", "corrections"} else 0) for candidate in candidates
         )
         if part.format in {"json", "csv", "text"}:
             texts.extend(_strings(part.content))
         texts.extend(str(c.raw) for c in candidates if part.format in {"pdf", "image"} and isinstance(c.raw, str))
-    return assemble(found, as_of=as_of, order=proof(texts), overrides=overrides)
+    cuts += [Cut(within.submission.parts[at].source, pages.cut) for at, pages in within.pages.items() if pages.cut]
+    reading = assemble(found, as_of=as_of, order=proof(texts), overrides=overrides)
+    return reading.model_copy(update={"findings": [*reading.findings, *read_in_part(cuts)]}) if cuts else reading
 
 
-def _candidates(part: Part, as_of: datetime.date) -> list[Candidate]:
+def _candidates(part: Part, pages: Pages | None, as_of: datetime.date) -> list[Candidate]:
     if part.format == "json":
         candidates = read_json(part.content, source=part.source)
         return [*candidates, *_letters_inside(candidates, part.source, as_of)]
@@ -57,7 +62,7 @@ def _candidates(part: Part, as_of: datetime.date) -> list[Candidate]:
         return read_table(part.content, source=part.source) if isinstance(part.content, str) else []
     if part.format == "text":
         return read_text(part.content, source=part.source, as_of=as_of) if isinstance(part.content, str) else []
-    return read_document(part, as_of=as_of)
+    return read_document(part, pages or Pages(), as_of=as_of)
 
 
 def _letters_inside(candidates: list[Candidate], source: str, as_of: datetime.date) -> list[Candidate]:

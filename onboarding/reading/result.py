@@ -23,7 +23,8 @@ class FieldSource(Value):
 class Reading(Value):
     """An application as read. ``findings`` are only those that reading itself raises
 
-    (DATE_AMBIGUOUS, VALUE_INFERRED, FIELDS_SWAPPED, FIELD_CONFLICT): everything else is validation's.
+    (DATE_AMBIGUOUS, VALUE_INFERRED, FIELDS_SWAPPED, FIELD_CONFLICT, INPUT_READ_IN_PART): everything else is
+    validation's.
     ``provenance`` has one entry per flat path that carries a value.
     """
 

@@ -45,7 +45,14 @@ def remove_format(text: str) -> str:
     """Without characters of category Cf (zero width, direction marks, soft hyphen, byte-order mark)."""
     if text.isascii():
         return text
-    return "".join(c for c in text if c < "\u00ad" or unicodedata.category(c) != "Cf")
+    return _format().sub("", text)
+
+
+@lru_cache(maxsize=1)
+def _format() -> re.Pattern[str]:
+    """One character of category Cf."""
+    found = [chr(code) for code in range(0xAD, 0x110000) if unicodedata.category(chr(code)) == "Cf"]
+    return re.compile(f"[{''.join(map(re.escape, found))}]")
 
 
 def scalar_text(value: JsonValue) -> str:
