@@ -7,7 +7,7 @@ structure says that they are something else: an IBAN, an account number, a SIRET
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
@@ -23,6 +23,8 @@ _RUN: Final = re.compile(rf"(?<!\d)\d(?:{_GAP}\d){{12,}}(?!\d)")
 _GROUPS: Final = re.compile(r"\d+")
 _IBAN: Final = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})\d{2}(?:[ \t\u00a0-]?[A-Za-z0-9]){11,32}")
 _CVV: Final = re.compile(r"(?i)\b(cvv2?|cvc2?|cid|security code|prüfziffer|kartenprüfnummer)(\W{0,4})\d{3,4}\b")
+_MOST_NUMBERS: Final = 200
+"""Card numbers of a table that are masked one by one; of one with more, whatever is as long as one is masked."""
 _LAYOUTS: Final = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 1), (6, 7), (6, 13), (4, 4, 5))
 """How card numbers are grouped in print; other groupings count only when the whole run is one number."""
 
@@ -65,9 +67,7 @@ def find_cards(text: str, labels: Sequence[str] = ()) -> list[tuple[int, int]]:
     """Start and end of every card number in ``text``; ``labels`` say what the whole text stands under."""
     if not _RUN.search(text) or _is_labelled(text, labels):
         return []
-    bare = text
-    for start, end in _ibans(text):
-        bare = bare[:start] + "x" * (end - start) + bare[end:]
+    bare = _replaced(text, _ibans(text), lambda iban: "x" * len(iban))
     spans = [span for run in _RUN.finditer(bare) for span in _cards_in(run)]
     return [span for span in spans if not _labelled_before(text, span[0])]
 
@@ -127,7 +127,12 @@ def _mask_text_document(text: str) -> tuple[str, list[str]]:
         decoded = mime.decode(text)
         text = decoded if find_cards(decoded) else text
     masked, spans = _mask_text(text)
-    return masked, list(dict.fromkeys(f"line {text.count(chr(10), 0, start) + 1}" for start, _ in spans))
+    lines, line, at = [], 1, 0
+    for start, _ in spans:
+        line += text.count("\n", at, start)
+        lines.append(f"line {line}")
+        at = start
+    return masked, list(dict.fromkeys(lines))
 
 
 def _mask_csv(text: str, cells: list[list[str]]) -> tuple[str, list[str]]:
@@ -139,8 +144,11 @@ def _mask_csv(text: str, cells: list[list[str]]) -> tuple[str, list[str]]:
             if spans := find_cards(cell, (name,) if number else ()):
                 places.append(f"row {number}, column {name}" if number else "the header")
                 numbers |= {cell[start:end] for start, end in spans}
-    for digits in sorted(numbers, key=len, reverse=True):
-        text = text.replace(digits, _hide(digits))
+    if len(numbers) > _MOST_NUMBERS:
+        text = _RUN.sub(lambda run: _hide(run[0]), text)
+    else:
+        for digits in sorted(numbers, key=len, reverse=True):
+            text = text.replace(digits, _hide(digits))
     return (_hide_cvv(text) if places else text), places
 
 
@@ -159,9 +167,16 @@ def _csv_cells(text: str) -> list[list[str]]:
 
 def _mask_text(text: str, labels: Sequence[str] = ()) -> tuple[str, list[tuple[int, int]]]:
     spans = find_cards(text, labels)
+    return (_hide_cvv(_replaced(text, spans, _hide)) if spans else text), spans
+
+
+def _replaced(text: str, spans: Sequence[tuple[int, int]], by: Callable[[str], str]) -> str:
+    """``text`` with each span, in order and apart from each other, replaced."""
+    pieces, at = [], 0
     for start, end in spans:
-        text = text[:start] + _hide(text[start:end]) + text[end:]
-    return (_hide_cvv(text) if spans else text), spans
+        pieces += [text[at:start], by(text[start:end])]
+        at = end
+    return "".join([*pieces, text[at:]])
 
 
 def _hide_cvv(text: str) -> str:
