@@ -12,7 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 from api.console.pages import Pages
 from api.console.source import Passage, sources
 from onboarding.door import document_part
-from onboarding.reading.documents import page_texts, pdf_pages
+from onboarding.reading.documents import documents_of, page_texts
 
 FIRST = ["Register extract", "Nothing to see on this page but: Leeds"]
 SECOND = ["Registered office: 14 Mill Lane", "Website: https://from-the-extract.example.com", "Mill House"]
@@ -36,9 +36,9 @@ def passage(number: int, where: str, raw: str) -> Passage:
 def test_only_the_pages_that_are_asked_for_are_read_and_they_read_as_before():
     data = drawn(FIRST, SECOND)
     part = document_part("a.pdf", data, "application/pdf")
-    whole = pdf_pages(data)
+    whole = documents_of([part])[0].texts
     assert page_texts(part, {2}) == {2: whole[1]}
-    assert pdf_pages(data, {1}) == [whole[0], ""]
+    assert page_texts(part, {1, 7}) == {1: whole[0]}
     assert page_texts(document_part("b.pdf", b"%PDF-1.4 broken", "application/pdf"), {1, 2}) == {}
 
 
