@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BeforeValidator, Field, JsonValue, ValidationError
 
+from api.aside import aside
 from api.auth import Admin, Decider, Reader, Served, Submitter
 from api.bodies import ANSWERS, APPLICATION, DECISION, ROWS
 from api.intake import idempotency, intake, is_json, json_body
@@ -202,7 +203,8 @@ async def inform(
     """The answer to a request for information: answers by path, text, or documents."""
     if is_json(request):
         raw = await request.body()
-        parts, body_hash = [_answers(json_value(raw))], hashlib.sha256(raw).hexdigest()
+        parts = [await aside(len(raw), lambda: _answers(json_value(raw)))]
+        body_hash = hashlib.sha256(raw).hexdigest()
     else:
         body = await intake(request)
         parts, body_hash = body.parts or [_readable(row) for row in body.rows], body.body_hash

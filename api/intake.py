@@ -11,6 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
+from api.aside import aside
 from api.limits import TooLarge
 from graph.service import Key
 from onboarding.door import MEDIA, MalformedInput, application_part, decode, document_part, json_value
@@ -50,7 +51,8 @@ async def json_body(request: Request) -> JsonValue:
     """A JSON body by the door's rules. Raises BadInput, HTTPException 415 when it does not say that it is JSON."""
     if not is_json(request):
         raise HTTPException(415, "Send application/json.")
-    return json_value(await request.body())
+    body = await request.body()
+    return await aside(len(body), json_value, body)
 
 
 async def intake(request: Request) -> Intake:
@@ -63,8 +65,8 @@ async def intake(request: Request) -> Intake:
     body = await request.body()
     digest = hashlib.sha256(kind.encode() + b"\0" + body).hexdigest()
     if kind == "text/csv":
-        return Intake(digest, [], csv_rows(decode(body, charset)))
-    return Intake(digest, [application_part(body, kind, charset)], [])
+        return Intake(digest, [], await aside(len(body), lambda: csv_rows(decode(body, charset))))
+    return Intake(digest, [await aside(len(body), application_part, body, kind, charset)], [])
 
 
 async def _form(request: Request) -> Intake:
@@ -81,9 +83,9 @@ async def _form(request: Request) -> Intake:
         body, kind, charset, filename = await _field(value)
         digest.update(repr((name, kind, filename)).encode() + hashlib.sha256(body).digest())
         if name == "application":
-            applications.append(_application(filename, body, kind, charset))
+            applications.append(await aside(len(body), _application, filename, body, kind, charset))
         elif name == "documents":
-            documents.append(document_part(filename, body, kind))
+            documents.append(await aside(len(body), document_part, filename, body, kind))
         else:
             raise BadInput(f"{name[:100]!r}: the form takes `application` and `documents`.", field=name[:100])
     if len(applications) > 1:

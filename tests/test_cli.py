@@ -120,8 +120,8 @@ def test_errors_are_one_clear_line(run, tmp_path):
     failed(run("cases", ONBOARD_URL="http://127.0.0.1:9"), "Is `onboard serve` running?")
     failed(run("cases", ONBOARD_URL="nonsense"), "nonsense")
     failed(run("cases", ONBOARD_URL="http://[::1"), "ONBOARD_URL")
-    failed(run("serve", ONBOARD_CONCURRENCY="many"), "ONBOARD_CONCURRENCY")
-    failed(run("serve", ONBOARD_ENCRYPTION_KEY="x:short"), "ONBOARD_ENCRYPTION_KEY")
+    failed(run("serve", "--port", "0", ONBOARD_CONCURRENCY="many"), "ONBOARD_CONCURRENCY")
+    failed(run("serve", "--port", "0", ONBOARD_ENCRYPTION_KEY="x:short"), "ONBOARD_ENCRYPTION_KEY")
     failed(run("serve", "--port", "0", "--host", "no.such.host.invalid"), "cannot listen on no.such.host.invalid")
     failed(run("doctor", ONBOARD_ENGINE="magic"), "ONBOARD_ENGINE")
 

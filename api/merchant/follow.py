@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import JsonValue
 from starlette.datastructures import FormData
 
+from api.aside import aside
 from api.auth import Served
 from api.merchant.page import (
     NOT_STORED,
@@ -141,7 +142,7 @@ async def _parts(form: FormData, paths: Sequence[str], texts: list[str]) -> tupl
     parts = [make_part(answers, "json", kind="answers")] if answers else []
     for name, body in await uploads(form):
         try:
-            parts.append(uploaded_part(name, body))
+            parts.append(await aside(len(body), uploaded_part, name, body))
         except BadInput as error:
             problems["documents"] = f"{error.detail} Please choose your files again."
     if not parts and not problems:
