@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -53,8 +54,14 @@ def _routed() -> FastAPI:
     problems.install(app)
     for part in (cases, custody, trail, bundle, review, merchant, console, operations):
         app.include_router(part.router)
+    app.add_api_route("/", _console, include_in_schema=False)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _console() -> RedirectResponse:
+    """Who opens the bare address is looking for the pages."""
+    return RedirectResponse("/console")
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Most commands only call a running service, and start in a second: what the other
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -259,5 +260,6 @@ for command in ("rebuild", "erase", "backup", "restore", "reseal", "reindex"):
 
 
 def main() -> None:
-    """The entry point."""
+    """The entry point. What it writes is about people: for its owner's eyes only."""
+    os.umask(0o077)
     app()

@@ -25,19 +25,36 @@ def own(data_dir: Path) -> FileLock:
 
 
 def codec(encryption_key: str | None, *, plain_too: bool = False) -> Codec:
-    """Keys are ``id:base64,id:base64``, ids of four characters, keys of 32 bytes; the first seals what is new."""
+    """Keys are ``id:base64,id:base64``, ids of 1 to 4 characters, keys of 32 bytes; the first seals what is new.
+
+    Raises BadSettings naming the id: of two keys under one id one would be lost, and all that it sealed.
+    """
     if not encryption_key:
         return Codec()
     keys: dict[bytes, bytes] = {}
-    try:
-        for item in encryption_key.split(","):
-            key_id, _, key = item.strip().partition(":")
-            keys[key_id.encode("ascii").rjust(4, b"0")[-4:]] = base64.b64decode(key, validate=True)
-        if any(len(key) != 32 for key in keys.values()):
-            raise ValueError("a key is not 32 bytes long")
-    except ValueError as error:
-        raise BadSettings(f"ONBOARD_ENCRYPTION_KEY: {error}") from error
+    for item in encryption_key.split(","):
+        key_id, _, key = item.strip().partition(":")
+        if not 0 < len(key_id) <= 4 or not key_id.isascii() or not key_id.isprintable():
+            raise _bad_key(f"the id {key_id[:20]!r} is not 1 to 4 ASCII characters")
+        at = key_id.encode().rjust(4, b"0")
+        if at in keys:
+            raise _bad_key(f"two keys have the id {key_id!r}")
+        keys[at] = _bytes_of(key_id, key)
     return Codec(keys, next(iter(keys)), plain_too=plain_too)
+
+
+def _bytes_of(key_id: str, key: str) -> bytes:
+    try:
+        found = base64.b64decode(key, validate=True)
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise _bad_key(f"{key_id}: 32 bytes in standard base64 (44 characters) are needed")
+    return found
+
+
+def _bad_key(why: str) -> BadSettings:
+    return BadSettings(f"ONBOARD_ENCRYPTION_KEY: {why}.")
 
 
 def secret(settings: Settings) -> str:

@@ -94,7 +94,7 @@ async def open_product(
     faults.arm(settings.fault)
     async with AsyncExitStack() as stack:
         await _trace(settings, stack)
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if settings.database.startswith("sqlite"):
             if role != "all":
                 raise BadSettings(

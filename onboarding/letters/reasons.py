@@ -32,7 +32,7 @@ SENTENCE_OF: Final[dict[str, str]] = {
     "BANK_NOT_IN_REGISTRY": BANK,
     # warning
     "DATE_AMBIGUOUS": DATES,
-    "VALUE_INFERRED": FIGURES,
+    "VALUE_INFERRED": GENERAL,
     "DATE_INVALID": DATES,
     "EMAIL_INVALID": CONTACT,
     "EMAIL_FREE_PROVIDER": "We need a contact e-mail address of the business itself.",
