@@ -35,7 +35,12 @@ async def serve(
     async with open_product(settings, self_url=inner, role=role, observer=metrics) as product:
         link = await product.context.db.write(lambda tx: _admin(tx, settings))
         config = uvicorn.Config(
-            create_app(product, metrics), log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="off"
+            create_app(product, metrics),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+            lifespan="off",
+            proxy_headers=False,
         )
         server = Server(config)
         loop = asyncio.get_running_loop()

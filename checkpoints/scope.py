@@ -75,6 +75,13 @@ def findings(tx: Tx, found: list[Finding], client: str | None) -> list[Finding]:
     return unquoted(found, of_others(tx, known, client))
 
 
+def summary(written: str, findings: list[Finding], readable: list[Finding]) -> str:
+    """The summary in the words of the findings as the client may read them."""
+    for found, told in zip(findings, readable, strict=True):
+        written = written.replace(found.message, told.message) if found.message != told.message else written
+    return written
+
+
 def file(tx: Tx, found: CaseFile, client: str | None) -> CaseFile:
     """The case's file as the client may take it away: of the cases it was compared with only the client's own.
 

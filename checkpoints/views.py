@@ -13,6 +13,7 @@ from onboarding.errors import TamperedRecord
 def view(tx: Tx, row: Any, client: str | None = None) -> CaseView:
     """The public case of one row; for a ``client`` without what is quoted from cases of others."""
     record = cases.record_of(tx, row)
+    findings = scope.findings(tx, record.findings, client) if record else []
     return CaseView(
         id=row.id,
         status=row.status,
@@ -22,12 +23,12 @@ def view(tx: Tx, row: Any, client: str | None = None) -> CaseView:
         application_version=row.version,
         application=record.application if record else Application(),
         provenance=record.provenance if record else {},
-        findings=scope.findings(tx, record.findings, client) if record else [],
+        findings=findings,
         missing=record.missing if record else [],
         requirements=record.requirements if record else [],
         recommendation=record.recommendation if record else None,
         risk=record.risk if record else None,
-        summary=record.summary if record else None,
+        summary=scope.summary(record.summary, record.findings, findings) if record else None,
         model=record.model if record else ModelUse(),
         drafts=record.drafts if record else None,
         policy_version=record.policy_version if record else None,

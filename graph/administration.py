@@ -19,7 +19,7 @@ from onboarding.settings import Settings
 @asynccontextmanager
 async def ledger(settings: Settings) -> AsyncIterator[Database]:
     """The ledger with its newest schema, shared with a service that may be running."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     await asyncio.to_thread(migrate, settings.database)
     db = open_database(settings.database, codec(settings.encryption_key))
     try:
@@ -28,6 +28,7 @@ async def ledger(settings: Settings) -> AsyncIterator[Database]:
         await db.close()
 
 
+MOST_NAME: Final = 200
 OURS: Final = frozenset({"clock", "merchant", "onboarding", "operator"})
 """Names under which the product itself writes into the trail, and whose cases are those of the merchants' own page."""
 
@@ -51,11 +52,11 @@ def _told_apart(name: str, field: str) -> str:
     plain = " ".join(unicodedata.normalize("NFKC", name).split())
     if not plain or not plain.isprintable():
         raise BadInput(f"{field}: it is empty or holds a character that cannot be seen.")
-    if "@" not in plain:
-        return plain
+    if len(plain) > MOST_NAME:
+        raise BadInput(f"{field}: it is longer than {MOST_NAME} characters.")
     if mixed_word(plain):
-        raise BadInput(f"{field}: this address mixes alphabets, of which one only looks like the other.")
-    return parse_address(plain).addr_spec
+        raise BadInput(f"{field}: it mixes alphabets, of which one only looks like the other.")
+    return parse_address(plain).addr_spec if "@" in plain else plain
 
 
 def spellings(name: str) -> list[str]:

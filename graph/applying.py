@@ -1,11 +1,13 @@
 """Applying on our own page: a draft that is kept, taken up again by its link, and sent once."""
 
 import asyncio
+import json
 import re
 import secrets
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final, NamedTuple, get_args
 
 from pydantic import JsonValue
@@ -43,6 +45,11 @@ class Draft(NamedTuple):
     people: int
     values: dict[str, str]
     files: list[tuple[int, str, int]]
+
+
+def version_of(draft: Draft) -> str:
+    """What tells what a form was shown from what the draft holds now."""
+    return sha256(json.dumps(draft.values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class Sent(NamedTuple):

@@ -84,12 +84,12 @@ def cited(findings: Iterable[Finding]) -> set[str]:
 
 
 def unquoted(findings: list[Finding], hidden: Collection[str]) -> list[Finding]:
-    """The same findings without the passages of these cases; that they are alike, and in what, stays."""
-    return [
-        found.model_copy(update={"evidence": [_unquoted(evidence, hidden) for evidence in found.evidence]})
-        for found in findings
-    ]
+    """The same findings without these cases: which they are, how many, and in what they are alike. The code stays."""
+    return [_unquoted(found, hidden) for found in findings]
 
 
-def _unquoted(evidence: Evidence, hidden: Collection[str]) -> Evidence:
-    return evidence.model_copy(update={"quote": None}) if cited_case(evidence.source) in hidden else evidence
+def _unquoted(found: Finding, hidden: Collection[str]) -> Finding:
+    kept = [evidence for evidence in found.evidence if cited_case(evidence.source) not in hidden]
+    if len(kept) == len(found.evidence):
+        return found
+    return found.model_copy(update={"evidence": kept, "message": CATALOGUE[found.code].meaning})

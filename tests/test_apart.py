@@ -86,14 +86,14 @@ async def test_applications_of_every_kind_read_and_check_alike_byte_for_byte():
 
 async def test_what_takes_too_much_computing_is_left_to_a_person():
     async with apart(seconds=NO_TIME) as rules:
-        reading = await preprocessing.preprocess(SMALL, as_of=TODAY, policy=POLICY, rules=rules)
+        reading = await preprocessing.preprocess(LONGER, as_of=TODAY, policy=POLICY, rules=rules)
     assert [(item.code, item.severity) for item in reading.findings] == [("RULES_UNFINISHED", "high")]
     assert reading.application == Application()
 
 
 async def test_a_child_that_stands_still_holds_nobody_else_up_and_is_replaced():
     async with apart(processes=2, seconds=0.5) as rules:
-        await asyncio.gather(rules.read(LONGER, as_of=TODAY), rules.read(LONGER, as_of=TODAY))
+        await asyncio.gather(rules.read(SMALL, as_of=TODAY), rules.read(SMALL, as_of=TODAY))
         still = children()[0]
         still.suspend()
         calls = [asyncio.create_task(rules.read(SMALL, as_of=TODAY)) for _ in range(10)]
@@ -130,6 +130,25 @@ async def test_a_child_that_is_killed_in_the_middle_is_replaced_and_its_call_ans
         child.kill()
         assert (await call).application.legal_name == "Bakery Ltd"
         assert [other.pid for other in children()] != [child.pid]
+
+
+async def test_children_that_died_while_nobody_asked_cost_no_case_anything():
+    async with apart(processes=2) as rules:
+        await asyncio.gather(rules.read(SMALL, as_of=TODAY), rules.read(SMALL, as_of=TODAY))
+        for child in children():
+            child.kill()
+        readings = await asyncio.gather(*(rules.read(SMALL, as_of=TODAY) for _ in range(4)))
+    assert {reading.application.legal_name for reading in readings} == {"Bakery Ltd"}
+
+
+async def test_children_that_die_while_they_start_are_started_again():
+    async with apart() as rules:
+        call = asyncio.create_task(rules.read(SMALL, as_of=TODAY))
+        for _ in range(3):
+            [started] = await asyncio.to_thread(wait_for, children, 30, "a child")
+            started.kill()
+            await asyncio.to_thread(started.wait, 5)
+        assert (await call).application.legal_name == "Bakery Ltd"
 
 
 async def test_an_answer_nobody_waits_for_is_not_the_next_calls():

@@ -149,6 +149,20 @@ def test_another_tab_after_sending_is_told_that_it_came_too_late_and_keeps_its_w
     assert (case["application_version"], case["application"]["website"]) == (1, form_["website"])
 
 
+def test_a_tab_that_was_opened_before_another_saved_empties_nothing_of_what_that_one_wrote(own, browser):
+    path = begun(browser)
+    stale = browser.open(path)
+    first = browser.send(path, browser.open(path), filled(stale) | {"legal_name": "Of Tab A Ltd", "do": "save"})
+    assert first.status_code == 303
+    second = browser.send(path, stale, filled(stale) | {"trading_name": "Of Tab B", "do": "save"})
+    assert second.status_code == 303
+    kept = filled(browser.open(path))
+    assert (kept["legal_name"], kept["trading_name"]) == ("Of Tab A Ltd", "Of Tab B")
+    emptied = browser.send(path, browser.open(path), kept | {"legal_name": "", "do": "save"})
+    assert emptied.status_code == 303
+    assert filled(browser.open(path))["legal_name"] == "", "a form that shows it may empty it"
+
+
 def test_a_file_that_is_too_large_loses_nothing_that_was_typed(own, browser):
     path = begun(browser)
     page, values = browser.open(path), typed(own, legal_name="Typed Beside A Big File Ltd")

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import pickle
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
@@ -30,6 +31,10 @@ _PATIENCE: Final = 10
 """Wall-clock seconds per second of CPU that a call may take: a loaded machine is no reason to give up."""
 _START: Final = 120
 """Seconds a child may take until it can answer."""
+_FIRST_WAIT: Final = 0.5
+_LONGEST_WAIT: Final = 10.0
+_GONE: Final = (TimeoutError, OSError, RuntimeError, asyncio.IncompleteReadError)
+"""What a dead child makes of a call: uvloop says RuntimeError of a pipe that is closed."""
 _PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "TESSDATA_PREFIX")
 _log = logging.getLogger("onboard.rules")
 
@@ -88,13 +93,15 @@ class Apart:
         """The answer of a child. Raises RulesGaveUp."""
         for _ in range(_TRIES):
             async with self._free:
-                child = self._idle.pop() if self._idle else await self._begin()
+                child = await self._next()
                 try:
                     async with asyncio.timeout(self._seconds * _PATIENCE):
                         told, answer = await _asked(child, kind, call)
-                except (TimeoutError, OSError, asyncio.IncompleteReadError):
+                except _GONE:
                     await self._end(child)
                     _log.warning("a process of the rules ended in the middle of a call: exit code %s", child.returncode)
+                    if child.returncode == -signal.SIGPROF:
+                        break  # it would take as long again
                     continue
                 except BaseException:  # nobody waits for this answer any more: it must not be the next call's
                     await self._end(child)
@@ -107,9 +114,24 @@ class Apart:
                 raise RulesGaveUp(f"The rules failed: {answer.decode()}.")
         raise RulesGaveUp(f"The rules took more than {self._seconds:g} seconds of computing, or too much memory.")
 
+    async def _next(self) -> Process:
+        """A child that lives. While none can be had (no memory, no process left) this waits: it is no case's fault."""
+        wait = _FIRST_WAIT
+        while True:
+            while self._idle:
+                if (child := self._idle.pop()).returncode is None:
+                    return child
+                self._all.discard(child)
+            try:
+                return await self._begin()
+            except _GONE as error:
+                _log.error("no process for the rules can be had, trying again: %s", type(error).__name__)
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+
     async def _warm(self) -> None:
         async with self._free:
-            self._idle.append(await self._begin())
+            self._idle.append(await self._next())
 
     async def _begin(self) -> Process:
         """A new child that was given the policy and the list."""

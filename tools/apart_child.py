@@ -4,6 +4,7 @@ It is given no secret, ends by itself when a call takes too much CPU, memory or 
 what a hostile document makes of it cannot reach further.
 """
 
+import ctypes
 import pickle
 import resource
 import signal
@@ -20,11 +21,17 @@ from onboarding.policy import Policy
 from onboarding.reading.read import read
 from onboarding.reading.result import Reading
 from onboarding.screening import Answer, Noting, Watchlist
-from onboarding.submission import Submission
+from onboarding.submission import Part, Submission
 
 HEAD: Final = struct.Struct(">cI")
 """What goes before each message: its kind, and its length in bytes."""
 START, READ, CHECK, DONE, FAILED = b"s", b"r", b"c", b"d", b"f"
+_DIE_WITH_PARENT: Final = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
+_LETTER: Final = """Hello, we are Acme Bakery Ltd, a private company in the United Kingdom, and sell bread.
+We were founded on 4 May 2019 and sit at 12 High Street, London SW1A 1AA. Director and owner is Ann Smith, born
+1980-02-03, who holds 100 %. IBAN: GB29 NWBK 6016 1331 9268 19, VAT GB 999 9999 73, www.acme.example,
+ann@acme.example, +44 20 7946 0000. We expect 200,000 GBP a year."""
 MOST_MEMORY: Final = 2 << 30
 """Bytes of address space: a document that needs more is one nobody can read."""
 
@@ -55,6 +62,7 @@ class Checked(Value):
 
 def main() -> None:
     """Answer calls until the parent is gone."""
+    die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent drains, and ends this process when it is done
         signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
@@ -64,6 +72,7 @@ def main() -> None:
     for kind, body in _messages(calls):
         if kind == START:
             policy, watchlist, seconds = pickle.loads(body)  # noqa: S301 - the parent's own objects
+            _warm(policy)
             _tell(answers, DONE, b"")
             continue
         signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -78,6 +87,20 @@ def main() -> None:
 def _tell(answers: BinaryIO, told: bytes, answer: bytes) -> None:
     answers.write(HEAD.pack(told, len(answer)) + answer)
     answers.flush()
+
+
+def _warm(policy: Policy) -> None:
+    """Load the vocabularies and tables that are loaded at the first use, so that the first call is as quick as any."""
+    part = Part(source="input", kind="application", format="text", content=_LETTER)
+    submission, today = Submission(version=1, parts=[part]), date(2026, 1, 1)
+    reading = read(submission, as_of=today)
+    check(reading, submission, priors=(), watchlist=Watchlist.empty(), policy=policy, as_of=today)
+
+
+def die_with_parent() -> None:
+    """However busy or stopped this process is when its parent is killed, it does not stay (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def _messages(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

@@ -40,7 +40,7 @@ LATE: Final = (
 )
 DONE: Final = {"saved": "Saved. You can close this page and come back by your link."}
 _DROP: Final = re.compile(r"drop:(\d{1,4})")
-_PATH: Final = re.compile(r"(?!(?:csrf|do|anyway|documents)$)[a-z_]+(\[\d{1,2}\])?(\.[a-z_]+)?")
+_PATH: Final = re.compile(r"(?!(?:csrf|do|shown|anyway|documents)$)[a-z_]+(\[\d{1,2}\])?(\.[a-z_]+)?")
 """A field of the form, not one of our own."""
 _ROLES: Final[frozenset[Role]] = frozenset(questions.ROLES)
 
@@ -128,6 +128,7 @@ def _form(
         token=token,
         csrf=csrf_of(product, token),
         draft=draft,
+        shown=applying.version_of(draft),
         country=questions.countries().get(draft.country, draft.country),
         legal_form=questions.LEGAL_FORMS[form],
         sections=questions.sections(draft.country, form, policy, as_of),
@@ -242,7 +243,10 @@ async def _save(
 
 
 def _values(sent: FormData, draft: applying.Draft, product: Served) -> tuple[dict[str, str], dict[str, str]]:
-    """What was typed into the fields of this form, and what of it cannot be kept."""
+    """What was typed into the fields of this form, and what of it cannot be kept.
+
+    A form that was opened before another tab saved leaves alone what it holds nothing of.
+    """
     as_of = product.context.clock().date()
     names = questions.names(draft.country, draft.entity_type, draft.people, product.context.policy, as_of)
     values: dict[str, str] = {}
@@ -256,6 +260,8 @@ def _values(sent: FormData, draft: applying.Draft, product: Served) -> tuple[dic
             problems[path] = f"This is longer than {questions.LONGEST} characters."
         elif "\x00" in values[path] or any("\ud800" <= char <= "\udfff" for char in values[path]):
             problems[path] = "This contains a character that cannot be kept."
+    if (shown := typed(sent, "shown")) and shown != applying.version_of(draft):
+        values = {path: value or draft.values.get(path, "") for path, value in values.items()}
     return values, problems
 
 
