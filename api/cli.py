@@ -163,6 +163,7 @@ def decide(
         str, typer.Argument(help="approve, reject, request-information; retry or give-up after a failed activation.")
     ],
     reason: Annotated[list[str] | None, typer.Option(help="A reason code; may be repeated.")] = None,
+    ask: Annotated[list[str] | None, typer.Option(help="PATH=QUESTION to the merchant; may be repeated.")] = None,
     comment: Annotated[str | None, typer.Option(help="For the record.")] = None,
     review: Annotated[str | None, typer.Option(help="The review it is meant for; default: the one that waits.")] = None,
     as_json: Json = False,
@@ -172,6 +173,7 @@ def decide(
         body = {
             "action": action.replace("-", "_"),
             "reason_codes": reason or [],
+            "request": [{"path": path, "text": text} for path, _, text in (item.partition("=") for item in ask or [])],
             "comment": comment,
             "review_id": review,
         }

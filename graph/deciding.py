@@ -26,6 +26,14 @@ def fits(review: reviews.Review, decision: Decision) -> None:
         raise InvalidDecision("request: it goes with action request_information.", field="request")
 
 
+def asks_something(tx: Tx, review: reviews.Review, decision: Decision) -> None:
+    """Raises InvalidDecision for a request without a question: the merchant would get a letter that asks nothing."""
+    if decision.action != "request_information" or decision.request or review.status != "waiting":
+        return
+    if not reviews.shown(tx, review).get("requirements"):
+        raise InvalidDecision("request: say what the merchant is asked, as [{path, text}].", field="request")
+
+
 def may_approve(tx: Tx, review: reviews.Review, action: str, name: str, roles: Set[str]) -> None:
     """The rules of the four eyes. Raises FourEyes, Forbidden.
 

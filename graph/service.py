@@ -8,7 +8,7 @@ from checkpoints import audit, cases, gate, reviews, scope, submissions, traces,
 from checkpoints.database import Tx, Work
 from graph.context import Context
 from graph.custody import as_it_waits
-from graph.deciding import fits, may_approve, next_version, record_decision
+from graph.deciding import asks_something, fits, may_approve, next_version, record_decision
 from graph.state import GRAPH_VERSION
 from onboarding import faults, tracing
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
@@ -121,6 +121,7 @@ class Service:
             row = cases.get(tx, case_id)
             review = _review(tx, row, review_id or _repeated(tx, case_id, actor, decision))
             fits(review, decision)
+            asks_something(tx, review, decision)
             may_approve(tx, review, decision.action, actor.name, {actor.role})
             record_decision(tx, row, review, decision, actor=actor.name, channel=channel)
             return views.view(tx, cases.get(tx, case_id))

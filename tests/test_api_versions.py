@@ -147,3 +147,10 @@ def test_a_correction_sent_twice_makes_one_version(house):
         )
         assert answer.status_code == 200
     assert house.rest(case["id"])["application_version"] == 2
+
+
+def test_a_request_that_asks_nothing_is_refused_and_the_review_still_waits(house):
+    case = house.case()
+    assert case["requirements"] == []
+    refused(house.decide("ann", case, "request_information", request=[]), 422, "invalid_decision")
+    assert house.get(case["id"])["review"]["id"] == case["review"]["id"]

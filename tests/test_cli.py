@@ -55,7 +55,9 @@ def test_a_case_from_standard_input_is_rejected_with_reasons(house, run):
 
 def test_information_is_requested_from_the_shell(house, run):
     case = told(run("submit", "-", "--wait", "--json", stdin=json.dumps(house.application())))
-    run("decide", case["id"], "request-information", "--review", case["review"]["id"])
+    failed(run("decide", case["id"], "request-information"), "request: say what the merchant is asked")
+    asked = ("--ask", "website=Which one = yours?")
+    run("decide", case["id"], "request-information", *asked, "--review", case["review"]["id"])
     assert house.rest(case["id"])["status"] == "awaiting_information"
 
 

@@ -77,7 +77,8 @@ async def live(api: Client, case: Case) -> None:
     case.id = str(made["id"])
     waiting = await api.come(case, "in_review")
     if case.plan == "ask":
-        await _decide(api, case, waiting, "request_information")
+        asked = [{"path": "business_description", "text": "What is sold?"}]
+        await _decide(api, case, waiting, "request_information", request=asked)
         await api.come(case, "awaiting_information")
         answer = {"answers": {"business_description": "Bread, cakes and coffee, sold over the counter."}}
         await api.ask("POST", f"/v1/cases/{case.id}/information", json=answer, headers={"Idempotency-Key": case.id})
@@ -87,8 +88,8 @@ async def live(api: Client, case: Case) -> None:
     case.seconds = asyncio.get_running_loop().time() - started
 
 
-async def _decide(api: Client, case: Case, waiting: dict[str, Any], action: str) -> None:
-    body = {"action": action, "review_id": waiting["review"]["id"]}
+async def _decide(api: Client, case: Case, waiting: dict[str, Any], action: str, **more: Any) -> None:
+    body = {"action": action, "review_id": waiting["review"]["id"]} | more
     await api.ask("POST", f"/v1/cases/{case.id}/decision", json=body)
 
 

@@ -157,6 +157,8 @@ class House:
 
     def decide(self, who: str, case: dict[str, Any] | str, action: str, **more: Any) -> httpx.Response:
         id_ = case if isinstance(case, str) else case["id"]
+        if action == "request_information":
+            more = {"request": [{"path": "website", "text": "Which one?"}]} | more
         answer: httpx.Response = getattr(self, who).post(f"/v1/cases/{id_}/decision", json={"action": action, **more})
         return answer
 
