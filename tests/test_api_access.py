@@ -147,7 +147,8 @@ def test_a_revoked_token_ends_at_once(house):
 
 def test_what_does_not_exist_is_404_and_what_is_not_offered_405(house):
     refused(house.root.get("/v2/cases"), 404, "not_found")
-    refused(house.root.get("/"), 404, "not_found")
+    assert (answer := house.root.get("/")).status_code == 307
+    assert answer.headers["location"] == "/console"
     case = house.case()["id"]
     for method in ("PUT", "PATCH", "DELETE"):
         answer = house.root.request(method, f"/v1/cases/{case}", json={"status": "active"})

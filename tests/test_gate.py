@@ -260,6 +260,7 @@ def test_the_addresses_that_change_anything_are_these_and_no_others(house):
         ("POST", "/v1/cases/{case_id}/decision"),
         ("POST", "/v1/cases/{case_id}/information"),
         ("POST", "/v1/cases/{case_id}/withdraw"),
+        ("POST", "/v1/cases/{case_id}/rescreening"),
         ("POST", "/v1/cases/{case_id}/release"),
         ("POST", "/v1/cases/{case_id}/rebuild"),
         ("POST", "/v1/cases/{case_id}/erase"),
