@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, Request, Response
 from harness.house import application
+from harness.world import wait_for
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -153,7 +154,8 @@ def test_a_link_in_a_letter_begins_a_trace_of_its_own_and_does_not_show_its_toke
     link = house.links(other["id"])["reject"]
     house.nobody.get(link, headers=caller("3" * 32))
     assert seen.of("3" * 32) == []
-    assert "GET /review/{token:path}" in {span.name for span in seen.exporter.get_finished_spans()}
+    own = "GET /review/{token:path}"
+    wait_for(lambda: own in {span.name for span in seen.exporter.get_finished_spans()}, 10, "the span of the request")
     assert link.rpartition("/")[2] not in "".join(span.to_json() for span in seen.exporter.get_finished_spans())
 
 
