@@ -93,7 +93,7 @@ async def test_what_takes_too_much_computing_is_left_to_a_person():
 
 async def test_a_child_that_stands_still_holds_nobody_else_up_and_is_replaced():
     async with apart(processes=2, seconds=0.5) as rules:
-        await asyncio.gather(rules.read(SMALL, as_of=TODAY), rules.read(SMALL, as_of=TODAY))
+        await rules.warm()
         still = children()[0]
         still.suspend()
         calls = [asyncio.create_task(rules.read(SMALL, as_of=TODAY)) for _ in range(10)]
@@ -134,7 +134,7 @@ async def test_a_child_that_is_killed_in_the_middle_is_replaced_and_its_call_ans
 
 async def test_children_that_died_while_nobody_asked_cost_no_case_anything():
     async with apart(processes=2) as rules:
-        await asyncio.gather(rules.read(SMALL, as_of=TODAY), rules.read(SMALL, as_of=TODAY))
+        await rules.warm()
         for child in children():
             child.kill()
         readings = await asyncio.gather(*(rules.read(SMALL, as_of=TODAY) for _ in range(4)))

@@ -52,9 +52,13 @@ class Apart:
         self._warming: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        """Starts the children without waiting for them: what they import takes seconds."""
-        self._warming = [asyncio.create_task(self._warm()) for _ in range(self._processes)]
+        """Starts the children without waiting for them (:meth:`warm` does): what they import takes seconds."""
+        self._warming = [asyncio.create_task(self._warm_one()) for _ in range(self._processes)]
         return self
+
+    async def warm(self) -> None:
+        """Return once every child has been started and can answer."""
+        await asyncio.gather(*self._warming)
 
     async def __aexit__(self, *_: object) -> None:
         for task in self._warming:
@@ -129,7 +133,7 @@ class Apart:
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def _warm(self) -> None:
+    async def _warm_one(self) -> None:
         async with self._free:
             self._idle.append(await self._next())
 
