@@ -14,6 +14,7 @@ from checkpoints.database import Database
 from checkpoints.saver import open_saver
 from graph.administration import ledger
 from graph.builder import build_graph
+from graph.folder import made
 from graph.parked import stuck
 from graph.room import crowded, each
 from graph.runner import KNOWN_VERSIONS
@@ -52,7 +53,7 @@ def _line(check: str, ok: bool, detail: str) -> dict[str, Any]:
 
 
 def _disk(settings: Settings) -> dict[str, Any]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    made(settings.data_dir)
     free = shutil.disk_usage(settings.data_dir).free
     return _line("disk", free >= LEAST_FREE, f"{free // 1_000_000:,} MB free in {settings.data_dir}")
 

@@ -9,7 +9,7 @@ from typing import Final
 from checkpoints import access
 from checkpoints.database import Database, open_database
 from checkpoints.migrate import migrate
-from graph.folder import codec
+from graph.folder import codec, made
 from onboarding.checks.scans import mixed_word
 from onboarding.errors import BadInput
 from onboarding.letters.message import parse_address
@@ -19,7 +19,7 @@ from onboarding.settings import Settings
 @asynccontextmanager
 async def ledger(settings: Settings) -> AsyncIterator[Database]:
     """The ledger with its newest schema, shared with a service that may be running."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made(settings.data_dir)
     await asyncio.to_thread(migrate, settings.database)
     db = open_database(settings.database, codec(settings.encryption_key))
     try:
@@ -47,7 +47,7 @@ async def create_token(settings: Settings, name: str, role: str, email: str | No
 def _told_apart(name: str, field: str) -> str:
     """A name in the one form in which people are told apart: two that look alike would be two people to four eyes.
 
-    Raises BadInput for invisible characters, and for an address with letters that only look like those of another.
+    Raises BadInput for a character that cannot be seen, for too many, and for letters of different alphabets in a word.
     """
     plain = " ".join(unicodedata.normalize("NFKC", name).split())
     if not plain or not plain.isprintable():

@@ -24,6 +24,11 @@ def own(data_dir: Path) -> FileLock:
     return lock
 
 
+def made(data_dir: Path) -> None:
+    """The data folder, for its owner's eyes only where it is new. Raises OSError."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def codec(encryption_key: str | None, *, plain_too: bool = False) -> Codec:
     """Keys are ``id:base64,id:base64``, ids of 1 to 4 characters, keys of 32 bytes; the first seals what is new.
 

@@ -16,7 +16,7 @@ from checkpoints.saver_reads import thread_ids
 from checkpoints.saver_upkeep import reseal as reseal_threads
 from checkpoints.sealed import SEALED, Sealed
 from graph.administration import ledger
-from graph.folder import codec, own, secret
+from graph.folder import codec, made, own, secret
 from onboarding.errors import BadInput, TamperedRecord
 from onboarding.settings import Settings
 
@@ -41,7 +41,7 @@ async def restore(settings: Settings, source: Path) -> int:
     From then on both services are asked by key before anything is repeated: what they did after the backup was made
     is not in it. Raises Conflict, BadInput, DataDirInUse, StorageUnavailable.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    made(settings.data_dir)
     with own(settings.data_dir):
         await asyncio.to_thread(backups.restore, source, settings.database)
         async with ledger(settings) as db:

@@ -21,7 +21,7 @@ from graph.builder import build_graph
 from graph.context import Clock, Context, Observer, ignore
 from graph.dispatch import Dispatcher, Elsewhere
 from graph.engine import Engine
-from graph.folder import codec, own, secret
+from graph.folder import codec, made, own, secret
 from graph.housekeeping import Housekeeping
 from graph.pool import Pool
 from graph.relay import Deliver
@@ -94,7 +94,7 @@ async def open_product(
     faults.arm(settings.fault)
     async with AsyncExitStack() as stack:
         await _trace(settings, stack)
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made(settings.data_dir)
         if settings.database.startswith("sqlite"):
             if role != "all":
                 raise BadSettings(

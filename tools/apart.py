@@ -1,8 +1,8 @@
 """The rules in processes of their own: what a merchant sends can neither hold up the service nor bring it down.
 
-A child that takes too long, dies or runs out of memory is replaced, and its call is tried once more, since a machine
-may have stood still or an operator have killed it; then RulesGaveUp, and a person sees the case. On a machine with
-several cores the rules of one case also run beside everything else.
+A child that stands still, dies or fails is replaced. Its call is tried once more where that may help (a machine may
+have stood still, an operator have killed it), and not when it ran out of CPU; then RulesGaveUp, and a person sees the
+case. On a machine with several cores the rules of one case also run beside everything else.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The child of ``tools/apart.py``: reads calls from its standard input and answers on its standard output.
 
-It is given no secret, ends by itself when a call takes too much CPU, memory or its parent, and its answers are JSON:
-what a hostile document makes of it cannot reach further.
+It is given no secret, ends when a call takes too much CPU or its parent ends, is refused memory beyond a limit, and its
+answers are JSON: what a hostile document makes of it cannot reach further.
 """
 
 import ctypes

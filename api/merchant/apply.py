@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from api.aside import aside
 from api.auth import Served
 from api.merchant.page import (
     MOST_FILES,
@@ -17,6 +16,7 @@ from api.merchant.page import (
     MerchantRoute,
     by_label,
     csrf_of,
+    documents,
     gate_of,
     given_back,
     place,
@@ -24,7 +24,6 @@ from api.merchant.page import (
     show,
     too_often,
     typed,
-    uploads,
 )
 from graph import applying
 from onboarding import form as questions
@@ -186,7 +185,7 @@ async def _kept(
     product: Served,
 ) -> Response:
     do = typed(sent, "do")
-    files, problem = await _uploaded(sent)
+    files, problem = await documents(sent)
     if problem:
         problems["documents"] = problem
     keepable = {path: draft.values.get(path, "") if path in problems else value for path, value in values.items()}
@@ -216,7 +215,7 @@ async def _sent_before(
 ) -> Response:
     """A second click finds all that it holds in the case; another tab may hold more, which was not taken."""
     texts = {path: ",".join(map(str, sent.getlist(path))) for path in sent if _PATH.fullmatch(path)}
-    files, unreadable = await _uploaded(sent)
+    files, unreadable = await documents(sent)
     if whole and unreadable is None and await applying.holds(product.context, made.case_id, texts, files):
         return RedirectResponse(f"/merchant/{token}?done=sent", 303)
     return given_back(request, _given_back(sent), LATE, 409, onward=(f"/merchant/{token}", "See how it stands"))
@@ -269,9 +268,3 @@ def _given_back(sent: FormData) -> list[tuple[str, str]]:
     """What was typed that cannot be taken, for the writer to keep."""
     found = [(path, value) for path, value in sent.multi_items() if isinstance(value, str)]
     return by_label([(path, value) for path, value in found if _PATH.fullmatch(path)])
-
-
-async def _uploaded(sent: FormData) -> tuple[list[Part], str | None]:
-    """The documents that can be read, and a word about one that cannot."""
-    files = await uploads(sent)
-    return await aside(sum(len(body) for _, body in files), applying.uploaded, files)

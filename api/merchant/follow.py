@@ -11,7 +11,6 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import JsonValue
 from starlette.datastructures import FormData
 
-from api.aside import aside
 from api.auth import Served
 from api.merchant.page import (
     NOT_STORED,
@@ -20,15 +19,15 @@ from api.merchant.page import (
     MerchantRoute,
     by_label,
     csrf_of,
+    documents,
     given_back,
     posted,
     show,
     typed,
-    uploads,
 )
 from graph import merchants
-from onboarding.door import make_part, uploaded_part
-from onboarding.errors import BadInput, Conflict, LinkUnknown, StorageUnavailable
+from onboarding.door import make_part
+from onboarding.errors import Conflict, LinkUnknown, StorageUnavailable
 from onboarding.submission import Part
 
 router = APIRouter(prefix="/merchant", route_class=MerchantRoute)
@@ -140,11 +139,10 @@ async def _parts(form: FormData, paths: Sequence[str], texts: list[str]) -> tupl
             before = answers.get(path)
             answers[path] = f"{before}\n{text.strip()}" if before else text.strip()
     parts = [make_part(answers, "json", kind="answers")] if answers else []
-    for name, body in await uploads(form):
-        try:
-            parts.append(await aside(len(body), uploaded_part, name, body))
-        except BadInput as error:
-            problems["documents"] = f"{error.detail} Please choose your files again."
+    files, unreadable = await documents(form)
+    parts += files
+    if unreadable:
+        problems["documents"] = f"{unreadable} Please choose your files again."
     if not parts and not problems:
         problems["answer_0" if paths else "documents"] = "Please answer, or add a document."
     return parts, problems

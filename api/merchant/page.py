@@ -13,15 +13,18 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from api.aside import aside
 from api.auth import product_of
 from api.console.page import HEADERS, MOST_FIELDS, same_origin, templates
 from api.console.throttle import Throttle
 from api.limits import TooLarge
 from api.locales import locale_of, moment
 from api.problems import status_of
+from graph.applying import uploaded
 from graph.wiring import Product
 from onboarding.errors import BadInput, Forbidden, LinkUnknown, OnboardingError
 from onboarding.letters.fields import capital, label
+from onboarding.submission import Part
 
 FORMS_EACH: Final = (300, timedelta(minutes=15))
 WRONG_EACH: Final = (60, timedelta(minutes=15))
@@ -182,8 +185,11 @@ def typed(form: FormData, name: str) -> str:
     return value.replace("\r\n", "\n") if isinstance(value, str) else ""
 
 
-async def uploads(form: FormData, name: str = "documents") -> list[tuple[str, bytes]]:
-    """``(name, bytes)`` of every file that was chosen; a browser sends an empty one when none was."""
-    found = [item for item in form.getlist(name) if isinstance(item, UploadFile)]
+async def documents(form: FormData) -> tuple[list[Part], str | None]:
+    """The files that were chosen and can be read, and a word about one that cannot; a browser sends an empty one when
+    none was chosen.
+    """
+    found = [item for item in form.getlist("documents") if isinstance(item, UploadFile)]
     read = [(item.filename or "", await item.read()) for item in found]
-    return [(filename, body) for filename, body in read if filename or body]
+    files = [(name, body) for name, body in read if name or body]
+    return await aside(sum(len(body) for _, body in files), uploaded, files)
