@@ -9,8 +9,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 demo: $(BUILT) ## The main job, end to end, unattended
 	@$(BIN)/python -m examples.demo
 
-test: $(BUILT) ## The whole suite
-	@$(BIN)/pytest
+test: $(BUILT) ## The whole suite, on two cores where there are two (.venv/bin/pytest alone: one after the other)
+	@$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 cluster: $(BUILT) ## The whole installation on this machine, and what it does when parts die (CASES=200: again and again)
 	@$(BIN)/python -m examples.cluster $(if $(CASES),--cases $(CASES))

@@ -14,6 +14,27 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 os.environ.setdefault("LANGSMITH_TRACING", "false")
 
 _numbers = itertools.count(1)
+MOST = 2
+"""Workers side by side: a test of processes starts several of its own, and more than these has not been proven."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """What ``-n auto`` means here."""
+    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or min(MOST, len(os.sched_getaffinity(0))))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side, files with slow tests come first: none of them is left over at the end, alone on one core."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Tell ``.ci/run`` whether the suite ran to its end; only then may it repeat what failed and nothing else."""
+    if not hasattr(session.config, "workerinput") and session.config.cache is not None:
+        session.config.cache.set("suite/exit", int(exitstatus))
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,8 @@ from tools.sandbox_server import running
 from tools.scripted_model import Stage, scripted
 
 HERE = Path(__file__).parents[1]
-SMALL = Limits(seconds=2.0, attempt_seconds=0.4, attempts=2, first_wait=0.01)
+AMPLE = Limits(seconds=20, attempt_seconds=5, attempts=2, first_wait=0.01)
+"""Time enough on any machine: a test of time running out says itself how little there is."""
 
 
 class Kept:
@@ -85,7 +86,7 @@ def playing(script: Any, **limits: Any) -> Iterator[tuple[Model, Stage]]:
 
 
 def model_at(url: str, **limits: Any) -> Model:
-    bounds = replace(SMALL, **limits)
+    bounds = replace(AMPLE, **limits)
     endpoint = OpenAIEndpoint("scripted-1", api_key="sk-test", base_url=f"{url}/v1", seconds=bounds.attempt_seconds)
     return Model(
         name="scripted-1", endpoint=endpoint, prices=Prices.load(), limits=bounds, breaker=Breaker(failures=1000)
