@@ -162,7 +162,9 @@ def decide(
     action: Annotated[
         str, typer.Argument(help="approve, reject, request-information; retry or give-up after a failed activation.")
     ],
-    reason: Annotated[list[str] | None, typer.Option(help="A reason code; may be repeated.")] = None,
+    reason: Annotated[
+        list[str] | None, typer.Option(help="A reason code (docs/findings.md); may be repeated. Default: the advice's.")
+    ] = None,
     ask: Annotated[list[str] | None, typer.Option(help="PATH=QUESTION to the merchant; may be repeated.")] = None,
     comment: Annotated[str | None, typer.Option(help="For the record.")] = None,
     review: Annotated[str | None, typer.Option(help="The review it is meant for; default: the one that waits.")] = None,
@@ -178,7 +180,7 @@ def decide(
             "review_id": review,
         }
         answer = client.call("POST", f"/v1/cases/{quote(case, safe='')}/decision", json=body)
-        present(answer, as_json, display.table([answer]))
+        present(answer, as_json, display.decided(answer))
 
 
 @app.command()

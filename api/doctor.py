@@ -67,13 +67,14 @@ def _policy(settings: Settings) -> dict[str, Any]:
 
 
 def _watchlist(settings: Settings) -> dict[str, Any]:
-    if settings.watchlist is None:
-        return _line("watchlist", True, "none configured: nobody is screened (set ONBOARD_WATCHLIST)")
+    if settings.watchlist is None:  # the service runs all the same, and advises to approve who was never screened
+        return _line("watchlist", False, "none configured: nobody is screened (set ONBOARD_WATCHLIST to a list)")
     try:
         watchlist = LeanWatchlist.load(settings.watchlist)
     except (OnboardingError, OSError, ValueError) as error:
         return _line("watchlist", False, str(error))
-    return _line("watchlist", True, f"{len(watchlist):,} entries, version {watchlist.version}")
+    told = f"{len(watchlist):,} entries, version {watchlist.version}"
+    return _line("watchlist", len(watchlist) > 0, told if len(watchlist) else "no entry in it: nobody is screened")
 
 
 def _access(settings: Settings) -> dict[str, Any]:

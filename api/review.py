@@ -13,13 +13,14 @@ from starlette.formparsers import MultiPartException
 
 from api.auth import Served
 from api.bodies import CONFIRMATION
+from api.console.forms import reasons as offered
 from api.limits import TooLarge
 from api.problems import problems_content, status_of
 from graph import links
-from onboarding.case import CaseRecord
+from graph.correspondence import rejection_draft
 from onboarding.decision import worst
 from onboarding.errors import AlreadyDecided, InvalidDecision, OnboardingError
-from onboarding.letters.reasons import SENTENCE_OF
+from onboarding.letters.reasons import UNSPECIFIC
 from onboarding.letters.words import when
 
 router = APIRouter(prefix="/review", tags=["review"])
@@ -46,7 +47,9 @@ HEADERS: Final = {
         "frame-ancestors 'none'; base-uri 'none'"
     ),
 }
-MOST_FIELDS: Final = 50
+MOST_FIELDS: Final = 100
+Filled = tuple[str | None, list[str]]
+"""Comment and reason codes."""
 FORMS: Final = frozenset({"", "application/x-www-form-urlencoded", "multipart/form-data"})
 """What a browser sends; nothing at all is the form nobody typed anything in."""
 STILL_GOOD: Final = frozenset({403, 422, 503})
@@ -68,13 +71,23 @@ PAGES: Final[dict[int | str, dict[str, Any]]] = {
 async def show(token: str, request: Request, product: Served) -> HTMLResponse:
     """The confirmation page. Fetching it, however often and by whatever scanner, decides nothing."""
     try:
-        link = await links.look(product.service, token)
+        return await _page(token, request, product)
     except OnboardingError as error:
         return _sorry(request, error)
+
+
+async def _page(token: str, request: Request, product: Served, filled: Filled | None = None) -> HTMLResponse:
+    """The page, with the letter of a rejection as it would leave; ``filled`` as somebody left it."""
+    link = await links.look(product.service, token)
+    reasons = offered(link.record)
+    comment, ticked = filled or (None, [choice.code for choice in reasons if choice.advised])
     context = {
         "link": link,
         "findings": worst(link.record.findings),
-        "reasons": _reasons(link.record),
+        "reasons": reasons,
+        "ticked": ticked,
+        "comment": comment,
+        "letter": rejection_draft(product.context, link.case.id, link.record, ticked or [UNSPECIFIC]),
         "due": when(datetime.fromisoformat(link.case.review.due_at))
         if link.case.review and link.case.review.due_at
         else "",
@@ -82,29 +95,25 @@ async def show(token: str, request: Request, product: Served) -> HTMLResponse:
     return templates.TemplateResponse(request, "confirm.html", context, headers=HEADERS)
 
 
-def _reasons(record: CaseRecord) -> list[tuple[str, str, bool]]:
-    """``(code, sentence, whether the case suggests it)``: each sentence the merchant may read once, suggested first."""
-    suggested = {*record.recommendation.reasons, *(item.code for item in record.findings if item.severity != "info")}
-    choices: dict[str, tuple[str, bool]] = {}
-    for code, sentence in sorted(SENTENCE_OF.items(), key=lambda item: (item[0] not in suggested, item)):
-        choices.setdefault(sentence, (code, code in suggested))
-    return [(code, sentence, chosen) for sentence, (code, chosen) in choices.items()]
-
-
 @router.post("/{token:path}", response_class=HTMLResponse, responses=PAGES, openapi_extra={"requestBody": CONFIRMATION})
 async def decide(token: str, request: Request, product: Served) -> HTMLResponse:
-    """Decide as the link says."""
+    """Decide as the link says; asked for the letter of a rejection only, show it and decide nothing."""
     comment = None
     try:
-        comment, codes = await _filled_in(request)
+        (comment, codes), draft = await _filled_in(request)
+        if draft:
+            return await _page(token, request, product, (comment, codes))
         case = await links.use(product.service, token, reason_codes=codes, comment=comment)
     except OnboardingError as error:
         return _sorry(request, error, comment)
     return templates.TemplateResponse(request, "decided.html", {"case": case}, headers=HEADERS)
 
 
-async def _filled_in(request: Request) -> tuple[str | None, list[str]]:
-    """Comment and reason codes of the form, line breaks as they were typed. Raises InvalidDecision, TooLarge."""
+async def _filled_in(request: Request) -> tuple[Filled, bool]:
+    """What the form holds, line breaks as typed, and whether only the letter is asked for.
+
+    Raises InvalidDecision, TooLarge.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in FORMS:  # its words would be dropped unread, and the link decide all the same
         raise InvalidDecision("This page takes its own form only.")
@@ -117,7 +126,7 @@ async def _filled_in(request: Request) -> tuple[str | None, list[str]]:
     comment, *codes = (str(text) for text in (form.get("comment", ""), *form.getlist("reason_codes")))
     if "\x00" in comment or any("\ud800" <= char <= "\udfff" for char in comment):
         raise InvalidDecision("comment: it contains a character that cannot be kept.")
-    return comment.replace("\r\n", "\n").strip() or None, codes
+    return (comment.replace("\r\n", "\n").strip() or None, codes), form.get("do") == "draft"
 
 
 def _sorry(request: Request, error: OnboardingError, typed: str | None = None) -> HTMLResponse:

@@ -59,9 +59,11 @@ def case(found: dict[str, Any], events: list[dict[str, Any]]) -> RenderableType:
         parts.append(
             Text(f"\nwaits for {', '.join(review['allowed_actions'])} ({review['stage']}, due {review['due_at']})")
         )
+    parts += _asked(found.get("request"))
     for made in found["decisions"]:
         codes = ", ".join(made["reason_codes"])
         parts.append(Text(f"decided: {made['action']} by {made['actor']} ({made['channel']}) at {made['at']} {codes}"))
+        parts += [Text(f"  the merchant reads: {sentence}") for sentence in made.get("told", [])]
     for effect in found["activations"]:
         parts.append(
             Text(
@@ -70,6 +72,26 @@ def case(found: dict[str, Any], events: list[dict[str, Any]]) -> RenderableType:
             )
         )
     return Group(*parts, Text("\nwhat happened", style="bold"), _story(events))
+
+
+def decided(case: dict[str, Any]) -> RenderableType:
+    """The case in one line and, of a rejection, what the merchant is told."""
+    made = case["decisions"][-1] if case["decisions"] else {}
+    if made.get("action") != "reject":
+        return table([case])
+    codes = ", ".join(made["reason_codes"]) or "none given, so those of the advice"
+    told = [f"  {sentence}" for sentence in made.get("told", [])] or [
+        "  no letter: the application has no e-mail address"
+    ]
+    return Group(table([case]), Text("\n".join([f"\nreasons: {codes}", "the merchant reads:", *told])))
+
+
+def _asked(request: dict[str, Any] | None) -> list[RenderableType]:
+    """What the merchant was asked, while they are awaited."""
+    if not request:
+        return []
+    lines = [f"  {item['path']}: {item['text']}" for item in request["items"]]
+    return [Text("\n".join([f"\nthe merchant was asked, and answers until {request['due_at']}", *lines]))]
 
 
 def _model(found: dict[str, Any]) -> list[RenderableType]:

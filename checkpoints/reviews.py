@@ -1,5 +1,6 @@
 """Waits and what ended them: one decision per review, the first writer wins, and whoever comes later is told."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -83,12 +84,13 @@ def open_wait(
     due_at: str | None = None,
     chase_at: str | None = None,
     attempt: int | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> tuple[str, bool]:
     """Open what the case now waits for and set its status; returns ``(review id, whether it is new)``.
 
     Run again by a node that was interrupted by a crash, it finds the wait it opened before, even when that was decided
     meanwhile: an application version is reviewed once in each stage, an ``attempt`` at activation is judged once. Only
-    the clock's waits have no such key; one too many is a short delay.
+    the clock's waits have no such key; one too many is a short delay. ``told``: what its event says besides.
     """
     rounds = _ROUNDS.all(tx, of_case=case_id, of_stage=stage)
     opened = next((row for row in rounds if _same_occasion(row, version, attempt, stage)), None)
@@ -113,7 +115,7 @@ def open_wait(
     if chase_at is not None:
         chases.plan(tx, id_, stage, chase_at)
     data = {"review_id": id_, "stage": stage, "round": round_, "version": version, "shown_hash": row["shown_hash"]}
-    trail.append(tx, case_id, "onboarding", "wait.opened", data | {"due_at": due_at})
+    trail.append(tx, case_id, "onboarding", "wait.opened", data | {"due_at": due_at, **(told or {})})
     cases.set_status(tx, case_id, STATUS_OF_STAGE[stage], queued=_queued(stage, id_, due_at))
     return id_, True
 

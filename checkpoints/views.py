@@ -5,15 +5,27 @@ from typing import Any
 from checkpoints import cases, effects, rescreens, reviews, scope
 from checkpoints.database import Tx
 from onboarding.application import Application
-from onboarding.assessment import ModelUse
-from onboarding.case import ALLOWED_ACTIONS, ActivationView, CaseView, DecisionView, Links, ReviewView
+from onboarding.assessment import ModelUse, Requirement
+from onboarding.case import (
+    ALLOWED_ACTIONS,
+    ActivationView,
+    Asked,
+    CaseRecord,
+    CaseView,
+    DecisionView,
+    Links,
+    RequestView,
+    ReviewView,
+)
 from onboarding.errors import TamperedRecord
+from onboarding.letters.reasons import chosen, sentences
 
 
 def view(tx: Tx, row: Any, client: str | None = None) -> CaseView:
     """The public case of one row; for a ``client`` without what is quoted from cases of others."""
     record = cases.record_of(tx, row)
     findings = scope.findings(tx, record.findings, client) if record else []
+    waiting = reviews.waiting(tx, row.id)
     return CaseView(
         id=row.id,
         status=row.status,
@@ -32,8 +44,11 @@ def view(tx: Tx, row: Any, client: str | None = None) -> CaseView:
         model=record.model if record else ModelUse(),
         drafts=record.drafts if record else None,
         policy_version=record.policy_version if record else None,
-        review=review_view(tx, row),
-        decisions=[decision_view(tx, made) for made in reviews.decisions_of(tx, row.id) if made.channel != "clock"],
+        review=review_view(row, waiting),
+        request=request_view(tx, waiting),
+        decisions=[
+            decision_view(tx, made, record) for made in reviews.decisions_of(tx, row.id) if made.channel != "clock"
+        ],
         activations=_activations(tx, row),
         problem=row.problem or _came_up(tx, row),
         copied_from=row.copied_from,
@@ -77,9 +92,22 @@ def links(case_id: str) -> Links:
     )
 
 
-def review_view(tx: Tx, row: Any) -> ReviewView | None:
+def request_view(tx: Tx, waiting: reviews.Review | None) -> RequestView | None:
+    """What the merchant is asked; None while the case waits for anybody else, or for nothing."""
+    if waiting is None or waiting.stage != "information":
+        return None
+    asked = [Requirement.from_json(item) for item in reviews.shown(tx, waiting).get("request", ())]
+    return RequestView(
+        id=waiting.id,
+        round=waiting.round,
+        items=[Asked(path=item.path, text=item.words) for item in asked],
+        opened_at=waiting.opened_at,
+        due_at=waiting.due_at,
+    )
+
+
+def review_view(row: Any, waiting: reviews.Review | None) -> ReviewView | None:
     """The review a person is awaited for; None while the case waits for the merchant, the clock, or nothing."""
-    waiting = reviews.waiting(tx, row.id)
     if waiting is None or not ALLOWED_ACTIONS[waiting.stage]:
         return None
     return ReviewView(
@@ -95,8 +123,10 @@ def review_view(tx: Tx, row: Any) -> ReviewView | None:
     )
 
 
-def decision_view(tx: Tx, row: Any) -> DecisionView:
+def decision_view(tx: Tx, row: Any, record: CaseRecord | None) -> DecisionView:
+    """``record`` is the case's newest: a rejection ends the case, so it is the one that was rejected."""
     body = reviews.body_of(tx, row)
+    rejected = record if row.action == "reject" else None
     return DecisionView(
         review_id=row.review_id,
         stage=row.stage,
@@ -104,10 +134,16 @@ def decision_view(tx: Tx, row: Any) -> DecisionView:
         actor=row.actor,
         channel=row.channel,
         reason_codes=body.get("reason_codes", []),
+        told=_told(rejected, body.get("reason_codes", [])) if rejected else [],
         comment=body.get("comment"),
         corrections=body.get("corrections", {}),
         at=row.at,
     )
+
+
+def _told(record: CaseRecord, codes: list[str]) -> list[str]:
+    """The reasons of a rejection in the words of its letter, if one is written."""
+    return sentences(chosen(codes, record.recommendation.reasons)) if record.application.contact.email else []
 
 
 def _activations(tx: Tx, row: Any) -> list[ActivationView]:

@@ -19,6 +19,7 @@ from onboarding.letters.closed_unanswered import closed_unanswered
 from onboarding.letters.information_request import information_request
 from onboarding.letters.letter import Letter
 from onboarding.letters.new_screening_hit import new_screening_hit
+from onboarding.letters.reasons import chosen
 from onboarding.letters.rejection import rejection
 from onboarding.letters.welcome import welcome as welcome_letter
 
@@ -140,15 +141,28 @@ def welcome(tx: Tx, ctx: Context, case_id: str) -> None:
         _queue(tx, case_id, "welcome", 1, record.application.contact.email, letter)
 
 
+def rejection_draft(ctx: Context, case_id: str, record: CaseRecord, codes: Sequence[str]) -> Letter | None:
+    """The rejection notice as it would leave with these reasons; None while there is no address to write to."""
+    link = merchant_links.url(ctx, "/merchant/their-own-link") if ctx.settings.self_service else None
+    return _rejection(case_id, record, codes, link)
+
+
+def _rejection(case_id: str, record: CaseRecord, codes: Sequence[str], link: str | None) -> Letter | None:
+    if not record.application.contact.email:
+        return None
+    codes = chosen(codes, record.recommendation.reasons)
+    return rejection(case_id=case_id, legal_name=record.application.legal_name, reason_codes=codes, link=link)
+
+
 def decline(tx: Tx, ctx: Context, case_id: str, review_id: str) -> None:
     """The rejection notice: the reviewer's reason codes, else the recommendation's; sentences from the fixed table."""
     record, decided = cases.record_of(tx, cases.get(tx, case_id)), reviews.decision_on(tx, review_id)
     if record is None or decided is None or not record.application.contact.email:
         return
-    codes = reviews.body_of(tx, decided).get("reason_codes") or record.recommendation.reasons
-    link = merchant_links.to_case(tx, ctx, case_id, "rejection")
-    letter = rejection(case_id=case_id, legal_name=record.application.legal_name, reason_codes=codes, link=link)
-    _queue(tx, case_id, "rejection", 1, record.application.contact.email, letter)
+    codes = reviews.body_of(tx, decided).get("reason_codes", [])
+    letter = _rejection(case_id, record, codes, merchant_links.to_case(tx, ctx, case_id, "rejection"))
+    if letter is not None:
+        _queue(tx, case_id, "rejection", 1, record.application.contact.email, letter)
 
 
 def report_closing(tx: Tx, ctx: Context, case_id: str, review_id: str) -> None:

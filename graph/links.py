@@ -20,6 +20,7 @@ from onboarding.errors import (
     LinkExpired,
     LinkUnknown,
 )
+from onboarding.letters.reasons import UNSPECIFIC
 
 
 class LinkView(NamedTuple):
@@ -52,7 +53,8 @@ async def use(service: Service, token: str, *, reason_codes: list[str], comment:
 
     def record(tx: Tx) -> CaseView:
         link, review = _live(tx, token)
-        decision = _decision(link.action, reason_codes, comment)
+        codes = reason_codes or [UNSPECIFIC] if link.action == "reject" else reason_codes
+        decision = _decision(link.action, codes, comment)
         _may(tx, review, link)
         reviews.decide(tx, review, decision.action, actor=link.reviewer, channel="email", body=decision.to_json())
         return views.view(tx, cases.get(tx, review.case_id))

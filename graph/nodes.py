@@ -24,6 +24,7 @@ from onboarding.case import CaseRecord, Status
 from onboarding.corrected import corrected
 from onboarding.decision import BINDING_CORRECTIONS, Resolution, second_required
 from onboarding.errors import GateRefused
+from onboarding.letters.fields import field
 from onboarding.reading.result import Reading
 from onboarding.rules import RulesGaveUp
 from onboarding.screening import Noting
@@ -178,7 +179,13 @@ async def request_information(state: Resolved, runtime: Runtime[Context]) -> Upd
         items = correspondence.requested(tx, case_id, state["resolution"]["review_id"])
         due = terms(tx, ctx, "information", timedelta(days=ctx.settings.information_days))
         review_id, new = reviews.open_wait(
-            tx, case_id, "information", version=state["version"], shown={"request": items}, **due._asdict()
+            tx,
+            case_id,
+            "information",
+            version=state["version"],
+            shown={"request": items},
+            told={"asked": [field(item["path"]) for item in items]},
+            **due._asdict(),
         )
         if new:
             correspondence.ask_merchant(tx, ctx, case_id, items, due.due_at, review_id)

@@ -73,6 +73,11 @@ class Requirement(Value):
     why: str
     cure: str
 
+    @property
+    def words(self) -> str:
+        """What the merchant reads."""
+        return f"{self.why} {self.cure}".strip()
+
 
 class ModelUse(Value):
     """What the model cost on this case (``cost`` a decimal string); ``name`` None: the agents worked by rules alone."""

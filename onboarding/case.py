@@ -84,6 +84,23 @@ class ReviewView(Value):
     shown_hash: str
 
 
+class Asked(Value):
+    """One thing the merchant was asked: the field and the words they read."""
+
+    path: str
+    text: str
+
+
+class RequestView(Value):
+    """What the merchant was asked and has not answered yet; their page and their letter say the same."""
+
+    id: str
+    round: int
+    items: list[Asked]
+    opened_at: str
+    due_at: str | None = None
+
+
 class DecisionView(Value):
     review_id: str
     stage: Stage
@@ -91,6 +108,8 @@ class DecisionView(Value):
     actor: str
     channel: Channel
     reason_codes: list[str] = Field(default_factory=list)
+    told: list[str] = Field(default_factory=list)
+    """Of a rejection: the reasons as the merchant reads them; empty where there is no address to write to."""
     comment: str | None = None
     corrections: dict[str, JsonValue] = Field(default_factory=dict)
     at: str
@@ -133,6 +152,8 @@ class CaseView(Value):
     drafts: Drafts | None = None
     policy_version: str | None = None
     review: ReviewView | None = None
+    request: RequestView | None = None
+    """What the merchant is asked while they are awaited, and until when; null otherwise."""
     decisions: list[DecisionView] = Field(default_factory=list)
     activations: list[ActivationView] = Field(default_factory=list)
     problem: str | None = None

@@ -36,6 +36,37 @@ def test_a_case_carries_every_field_of_the_contract(house):
     assert case["review"]["allowed_actions"] == ["approve", "reject", "request_information"]
 
 
+def test_a_case_that_waits_for_the_merchant_says_what_was_asked_and_until_when(house):
+    case = house.case()
+    assert case["request"] is None
+    items = [{"path": "website", "text": "Which is your shop page?"}, {"path": "Bo Averell's pass", "text": "A copy?"}]
+    assert house.decide("ann", case, "request_information", request=items).status_code == 200
+    asked = house.rest(case["id"], "awaiting_information")
+    assert asked["review"] is None
+    assert asked["request"]["items"] == items
+    assert (asked["request"]["round"], asked["request"]["id"]) == (1, asked["request"]["id"])
+    assert asked["updated_at"] >= asked["request"]["opened_at"] < asked["request"]["due_at"]
+    opened = next(item["data"] for item in house.events(case["id"]) if item["data"].get("stage") == "information")
+    assert opened["asked"] == ["website", "other"], "fields only: no words of anybody's stand in the trail"
+    answers = {"answers": {"website": "https://shop.example.com"}}
+    assert house.backend.post(f"/v1/cases/{case['id']}/information", json=answers).status_code == 200
+    assert house.rest(case["id"], "in_review")["request"] is None
+
+
+def test_what_is_asked_by_itself_is_in_the_words_of_the_letter_and_no_finding_s(house):
+    case = house.case(bank={"iban": "GB33BUKB20201555555556"})
+    found = {finding["message"] for finding in case["findings"]}
+    assert found
+    assert house.decide("ann", case, "request_information").status_code == 200
+    asked = house.rest(case["id"], "awaiting_information")["request"]
+    letter = house.letter(case["id"], kind="information_request").get_body(("plain",)).get_content()
+    words = " ".join(letter.split())
+    assert asked["items"]
+    for item in asked["items"]:
+        assert item["text"] in words
+        assert item["text"] not in found
+
+
 @pytest.mark.parametrize(
     "kind, body",
     [

@@ -20,7 +20,7 @@ def test_an_approval_leads_to_both_services_and_a_rejection_to_none(house):
     assert answer.status_code == 200
     assert answer.json()["decisions"][0] | {"at": None} == {
         "review_id": yes["review"]["id"], "stage": "review", "action": "approve", "actor": "ann", "channel": "api",
-        "reason_codes": [], "comment": "Looks good", "corrections": {}, "at": None,
+        "reason_codes": [], "told": [], "comment": "Looks good", "corrections": {}, "at": None,
     }  # fmt: skip
     assert answer.json()["review"] is None
     active = house.rest(yes["id"])

@@ -178,6 +178,7 @@ def test_two_who_seal_at_once_make_one_chain_on_postgresql(postgres_url):
 def test_the_shell_tells_the_first_broken_link_and_fails(settings, tmp_path, monkeypatch):
     monkeypatch.setenv("ONBOARD_DATA_DIR", str(settings.data_dir))
     monkeypatch.setenv("ONBOARD_SECRET_KEY", "a secret of ours")
+    monkeypatch.setenv("ONBOARD_WATCHLIST", str(Path(__file__).parent.parent / "examples" / "watchlist.jsonl"))
     out = tmp_path / "trail.jsonl"
     assert CliRunner().invoke(app, ["audit", "export", str(out)]).exit_code == 0
     assert CliRunner().invoke(app, ["audit", "verify", str(out)]).exit_code == 0

@@ -6,6 +6,8 @@ import re
 import pytest
 from harness.shell import failed, told
 
+from onboarding.letters.reasons import sentences
+
 
 def test_help_names_every_command_of_the_contract(run):
     text = run("--help").stdout
@@ -51,6 +53,29 @@ def test_a_case_from_standard_input_is_rejected_with_reasons(house, run):
     reasons = ("--reason", "IBAN_CHECKSUM_FAILED", "--reason", "PHONE_INVALID")
     decided = told(run("decide", case["id"], "reject", *reasons, "--json"))
     assert decided["decisions"][0]["reason_codes"] == ["IBAN_CHECKSUM_FAILED", "PHONE_INVALID"]
+    assert decided["decisions"][0]["told"] == sentences(["IBAN_CHECKSUM_FAILED", "PHONE_INVALID"])
+
+
+@pytest.mark.parametrize(
+    "email, given", [("ops@bank.example.com", ()), ("ops@bank.example.com", ("OTHER",)), (None, ())]
+)
+def test_a_rejection_prints_its_reasons_and_what_the_merchant_reads(house, run, email, given):
+    application = house.application(bank={"iban": "GB33BUKB20201555555556"})
+    application["contact"] = {"email": email} if email else {}
+    case = house.case(application)
+    words = [word for code in given for word in ("--reason", code)]
+    said = " ".join(run("decide", case["id"], "reject", *words).stdout.split())
+    codes = list(given) or case["recommendation"]["reasons"]
+    assert (f"reasons: {', '.join(given)}" if given else "reasons: none given, so those of the advice") in said
+    if email is None:
+        assert "no letter: the application has no e-mail address" in said
+        return
+    house.rest(case["id"], "rejected")
+    letter = " ".join(house.letter(case["id"], kind="rejection").get_body(("plain",)).get_content().split())
+    for sentence in sentences(codes):
+        assert f"the merchant reads: {sentence}" in " ".join(run("show", case["id"]).stdout.split())
+        assert sentence in said
+        assert sentence in letter
 
 
 def test_information_is_requested_from_the_shell(house, run):
@@ -58,7 +83,11 @@ def test_information_is_requested_from_the_shell(house, run):
     failed(run("decide", case["id"], "request-information"), "request: say what the merchant is asked")
     asked = ("--ask", "website=Which one = yours?")
     run("decide", case["id"], "request-information", *asked, "--review", case["review"]["id"])
-    assert house.rest(case["id"])["status"] == "awaiting_information"
+    waiting = house.rest(case["id"])
+    assert waiting["status"] == "awaiting_information"
+    page = run("show", case["id"]).stdout
+    assert f"the merchant was asked, and answers until {waiting['request']['due_at']}" in page
+    assert "website: Which one = yours?" in page
 
 
 @pytest.mark.parametrize(

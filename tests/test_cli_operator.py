@@ -15,6 +15,7 @@ import pytest
 from harness.shell import failed, told
 
 ACCEPTANCE = Path(__file__).parent / "data" / "acceptance.jsonl"
+WATCHLIST = Path(__file__).parent.parent / "examples" / "watchlist.jsonl"
 
 # tokens
 
@@ -36,7 +37,8 @@ def test_a_token_is_made_works_and_ends(house, run):
 def test_doctor_says_what_is_in_order(open_product_house, run):
     with open_product_house() as own:  # in the shared one another test may have left a case that wants somebody
         own.case()
-        report = told(run("doctor", "--audit", "--json", ONBOARD_DATA_DIR=str(own.data_dir)))
+        listed = {"ONBOARD_DATA_DIR": str(own.data_dir), "ONBOARD_WATCHLIST": str(WATCHLIST)}
+        report = told(run("doctor", "--audit", "--json", **listed))
     assert {item["check"] for item in report} >= {
         "disk",
         "policy",
@@ -47,6 +49,19 @@ def test_doctor_says_what_is_in_order(open_product_house, run):
         "audit",
     }
     assert all(item["ok"] for item in report), report
+
+
+@pytest.mark.parametrize("content", [None, "", "\n\n"], ids=["none", "empty", "blank"])
+def test_doctor_is_not_content_while_nobody_is_screened(run, tmp_path, content):
+    listed = {"ONBOARD_DATA_DIR": str(tmp_path / "data")}
+    if content is not None:
+        (tmp_path / "list.jsonl").write_text(content)
+        listed["ONBOARD_WATCHLIST"] = str(tmp_path / "list.jsonl")
+    result = run("doctor", "--json", **listed)
+    assert result.exit_code == 1
+    bad = [item for item in json.loads(result.stdout) if not item["ok"]]
+    assert [item["check"] for item in bad] == ["watchlist"]
+    assert "nobody is screened" in bad[0]["detail"]
 
 
 TAMPERING = {

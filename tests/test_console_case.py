@@ -10,6 +10,7 @@ import pytest
 from harness.browser import Browser
 
 from checkpoints import access
+from onboarding.letters.reasons import GENERAL, sentences
 
 HOSTILE = "<script>alert(1)</script>{{7*7}}${{x}}{0.__class__}\u202egnp.exe <img src=x onerror=alert(1)>"
 
@@ -193,6 +194,34 @@ def test_the_merchant_is_asked_in_the_words_of_the_form(house, people):
     letter = house.letter(case["id"], kind="information_request").get_body(("plain",)).get_content()
     assert "When was the owner born?" in letter
     assert "And where is your shop?" in letter
+
+
+def test_a_rejection_shows_its_letter_before_it_is_sent_and_the_reasons_are_chosen(house, people):
+    case, ann = house.case(bank={"iban": "GB33BUKB20201555555556"}), people("ann")
+
+    def letter(page: str) -> str:
+        return shown(page.partition('id="letter"')[2].partition("</blockquote>")[0].partition("<bdi>")[2])
+
+    first = ann.get(at(case)).text
+    ticked = re.findall(r'name="reason_codes" value="([^"]+)" checked', first)
+    assert ticked == case["recommendation"]["reasons"]
+    assert sentences(ticked)[0] in letter(first)
+    looked = press(ann, case, "draft", reason_codes=["COUNTRY_NOT_SUPPORTED"], comment="<i>wait")
+    assert looked.status_code == 200
+    assert "incorporated in this country" in letter(looked.text)
+    assert sentences(ticked)[0] not in letter(looked.text)
+    assert "&lt;i&gt;wait" in looked.text
+    assert house.get(case["id"])["review"]["id"] == case["review"]["id"], "nothing was decided"
+    unticked = press(ann, case, "draft")
+    assert GENERAL in letter(unticked.text)
+    assert press(ann, case, "reject", reason_codes=["COUNTRY_NOT_SUPPORTED", "DATE_INVALID"]).status_code == 303
+    house.rest(case["id"], "rejected")
+    left = house.letter(case["id"], kind="rejection").get_body(("plain",)).get_content()
+    told = house.get(case["id"])["decisions"][0]["told"]
+    assert told == sentences(["COUNTRY_NOT_SUPPORTED", "DATE_INVALID"])
+    for sentence in told:
+        assert sentence in " ".join(left.split())
+        assert sentence in shown(ann.get(at(case)).text)
 
 
 def test_a_correction_makes_the_next_version_and_takes_a_second_person(house, people):

@@ -242,6 +242,7 @@ def test_the_images_steps_make_a_product_that_starts(tmp_path):
             done = subprocess.run(script, shell=True, cwd=source, env=env, capture_output=True, text=True, timeout=350)
             assert done.returncode == 0, done.stderr[-3000:]
     bare = {"PATH": f"{target / 'bin'}:/usr/bin:/bin", "ONBOARD_DATA_DIR": str(tmp_path / "data"), "HOME": "/nowhere"}
+    bare["ONBOARD_WATCHLIST"] = str(ROOT / "examples" / "watchlist.jsonl")
     assert run(target, tmp_path, bare, "onboard", "doctor").returncode == 0
     assert "--replica" in run(target, tmp_path, bare, "onboard", "serve", "--help").stdout
     look = "import api, graph.jobs, tools.telemetry, prefect; from importlib.util import find_spec as f"

@@ -31,7 +31,7 @@ from onboarding.letters.information_request import information_request
 from onboarding.letters.letter import Letter, Link, Points, Say, letter, web_address
 from onboarding.letters.message import compose, message_id, parse_address
 from onboarding.letters.new_screening_hit import new_screening_hit
-from onboarding.letters.reasons import AT_MOST, GENERAL, SENTENCE_OF, sentences
+from onboarding.letters.reasons import AT_MOST, GENERAL, SENTENCE_OF, choices, chosen, sentences
 from onboarding.letters.rejection import rejection
 from onboarding.letters.reminder import reminder
 from onboarding.letters.sign_in import sign_in
@@ -363,6 +363,22 @@ def test_every_finding_code_has_its_sentence_and_no_sentence_is_of_no_code():
 def test_a_tell_tale_reason_reads_exactly_like_no_reason(code):
     assert sentences([code]) == sentences(["OTHER"]) == sentences([]) == [GENERAL]
     assert sentences([code, "IBAN_CHECKSUM_FAILED"]) == sentences(["IBAN_CHECKSUM_FAILED"])
+
+
+def test_every_reason_can_be_chosen_and_says_the_words_that_are_sent():
+    advised, besides = ["IBAN_CHECKSUM_FAILED", "MISSING:website"], ["SANCTIONS_POSSIBLE_MATCH", "BANK_ROUTING_INVALID"]
+    offered = choices(advised, [*besides, "IBAN_CHECKSUM_FAILED"])
+    assert [choice.code for choice in offered if choice.own] == [*advised, *besides]
+    assert [choice.code for choice in offered if choice.advised] == advised
+    assert {choice.sentence for choice in offered} >= set(SENTENCE_OF.values())
+    others = [choice.sentence for choice in offered if not choice.own]
+    assert len(others) == len(set(others))
+    for choice in offered:
+        assert sentences([choice.code]) == [choice.sentence]
+    assert chosen([], advised) == advised
+    assert chosen(["OTHER"], advised) == ["OTHER"]
+    many = choices([f"MISSING:persons[{number}].dob" for number in range(30)], [])
+    assert sum(choice.advised for choice in many) == 20, "no more than a decision holds"
 
 
 def test_at_most_four_specific_reasons_each_once():

@@ -1,5 +1,6 @@
 """The links of an approval letter: looking changes nothing however often, the form's POST decides once."""
 
+import html
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 from harness.answers import page
+
+from onboarding.letters.reasons import GENERAL
 
 PREFETCH = (
     {"Purpose": "prefetch"},
@@ -71,6 +74,48 @@ def test_the_post_decides_once_and_then_names_what_stands(house, action, ending)
             assert "ann@reviewers.example" in text
     assert len(house.get(case["id"])["decisions"]) == 1
     assert len(house.sandbox(case["id"])["effects"]) == (2 if ending == "active" else 0)
+
+
+def ticked(text: str) -> list[str]:
+    return re.findall(r'name="reason_codes" value="([^"]+)" checked', text)
+
+
+def draft(text: str) -> str:
+    found = re.search(r'<blockquote class="lines"><bdi>(.*?)</bdi>', text, re.DOTALL)
+    assert found
+    return html.unescape(found[1]).replace("their-own-link", "")
+
+
+def sent(house: Any, case_id: str) -> str:
+    house.rest(case_id, "rejected")
+    text = house.letter(case_id, kind="rejection").get_body(("plain",)).get_content()
+    return re.sub(r"(/merchant/)\S+", r"\1", text)
+
+
+def test_who_rejects_reads_the_very_letter_first_and_looking_at_it_decides_nothing(house):
+    case = house.case(bank={"iban": "GB33BUKB20201555555556"})
+    link = house.links(case["id"])["reject"]
+    text = page(house.nobody.get(link), 200)
+    assert ticked(text) == case["recommendation"]["reasons"] != []
+    before = state(house, case["id"])
+    form = {"do": "draft", "comment": "<b>not yet", "reason_codes": ["OTHER", "COUNTRY_NOT_SUPPORTED"]}
+    again = page(house.nobody.post(link, data=form), 200)
+    assert state(house, case["id"]) == before
+    assert draft(again) != draft(text)
+    assert "incorporated in this country" in draft(again)
+    assert "&lt;b&gt;not yet" in again, "nothing typed is lost"
+    page(house.nobody.post(link, data={"reason_codes": ticked(text)}), 200)
+    assert draft(text).split() == sent(house, case["id"]).split()
+
+
+def test_with_no_reason_ticked_the_letter_gives_none(house):
+    case = house.case(bank={"iban": "GB33BUKB20201555555556"})
+    link = house.links(case["id"])["reject"]
+    shown = draft(page(house.nobody.post(link, data={"do": "draft"}), 200))
+    assert GENERAL in shown
+    page(house.nobody.post(link, data={}), 200)
+    assert shown.split() == sent(house, case["id"]).split()
+    assert house.get(case["id"])["decisions"][0]["reason_codes"] == ["OTHER"]
 
 
 def test_both_links_pressed_at_once_by_twenty_hands_decide_once(house):

@@ -224,7 +224,29 @@ def test_letters_to_one_address_are_few_however_often_somebody_asks(own, browser
     data = {"country": "GB", "entity_type": "llp", "email": "victim@shop.example"}
     codes = [browser.send("/apply", page, data).status_code for _ in range(22)]
     assert codes == [303] * 20 + [429] * 2
+    refused = browser.send("/apply", page, data)
+    assert 'value="victim@shop.example"' in refused.text, "what was typed stays in the form"
+    assert "Too many tries" in refused.text
+    assert refused.headers["retry-after"]
     assert len(mailed(own, "victim@shop.example")) == 5
+
+
+def test_a_form_that_comes_too_often_is_given_back_with_all_that_was_typed(own, browser):
+    path = begun(browser)
+    page = browser.open(path)
+    while own.gate.forms.allowed("127.0.0.1"):
+        pass
+    data = {"legal_name": "Typed <b>Long</b> Ltd", "persons[0].name": "Ada Price", "do": "save"}
+    answer = browser.send(path, page, data)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "300")
+    for kept in ("Legal name", "Typed &lt;b&gt;Long&lt;/b&gt; Ltd", "Ada Price", "Too many tries", f'href="{path}"'):
+        assert kept in answer.text
+    assert "Typed" not in browser.open(path), "it was not worked on"
+    forged = browser.http.post(path, data={"legal_name": "Forged", "csrf": "x"}, headers={"Origin": own.url})
+    assert (forged.status_code, "Forged" in forged.text) == (429, False)
+    while own.gate.given_back.allowed("127.0.0.1"):
+        pass
+    assert "Ada Price" not in browser.send(path, page, data).text, "nobody makes us read without end"
 
 
 def test_everything_that_was_not_chosen_is_said_at_once(browser):

@@ -236,6 +236,19 @@ def test_whoever_guesses_links_is_slowed_down(open_product_house):
         assert seen == [404] * 60 + [429] * 10
 
 
+def test_an_answer_that_comes_too_often_is_given_back(open_product_house):
+    with open_product_house() as own:
+        browser = MerchantBrowser(own)
+        _, path = asked(own)
+        page = browser.open(path)
+        while own.gate.forms.allowed("127.0.0.1"):
+            pass
+        answer = browser.send(f"{path}/answer", page, {"answer_0": "typed & kept", "answer_1": "also"})
+        assert answer.status_code == 429
+        for kept in ("Answer 1", "typed &amp; kept", "Answer 2", "also", f'href="{path}"'):
+            assert kept in answer.text
+
+
 def test_pages_can_be_switched_off_and_letters_then_ask_for_a_reply(open_product_house):
     with open_product_house(self_service=False) as own:
         case = own.case()

@@ -31,14 +31,16 @@ from api.console.page import (
 from api.console.source import passages, sources
 from api.console.story import told
 from api.problems import status_of
+from graph import correspondence, screened, signing
 from graph import desk as verbs
-from graph import screened, signing
 from graph.dossier import dossier
 from graph.picture import picture
 from onboarding.case import CLOSED
 from onboarding.catalogue import CATALOGUE, SEVERITIES
 from onboarding.decision import worst
 from onboarding.errors import AlreadyDecided, OnboardingError, StorageUnavailable
+from onboarding.letters.letter import Letter
+from onboarding.letters.reasons import UNSPECIFIC
 from onboarding.ownership_chart import ownership_chart
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -77,6 +79,7 @@ async def _page(
     problem: str | None = None,
     note: str | None = None,
     status: int = 200,
+    drafting: bool = False,
 ) -> Response:
     opened = await verbs.open_case(product.service, desk.actor, case_id)
     view = opened.view
@@ -85,6 +88,7 @@ async def _page(
     wanted = passages(view)
     found = sources(opened.parts, wanted, await request.app.state.pages.of(opened.parts, wanted.values()))
     typed = kept or opened.draft
+    form = forms.refilled(typed) if typed else forms.prepared(view)
     numbered = {id(finding): number for number, finding in enumerate(view.findings)}
     groups = [(level, [f for f in worst(view.findings) if f.severity == level]) for level in reversed(SEVERITIES)]
     return show(
@@ -110,9 +114,11 @@ async def _page(
         flow_drawing=drawing.of_flow(flow),
         step_words=drawing.step_words,
         told=told,
-        form=forms.refilled(typed) if typed else forms.prepared(view),
+        form=form,
         drafted=opened.draft is not None,
         reasons=forms.reasons(view),
+        letter=_letter(product, opened, form.reasons) if view.review else None,
+        drafting=drafting,
         choices=forms.fields(view),
         refusal=_refusal(desk, opened),
         unsaid=[other for other in opened.related if other.shared and not other.codes],
@@ -120,6 +126,13 @@ async def _page(
         problem=problem,
         note=note,
     )
+
+
+def _letter(product: Served, opened: verbs.Opened, ticked: list[str]) -> Letter | None:
+    """What a rejection would write to the merchant with these reasons."""
+    if opened.record is None:
+        return None
+    return correspondence.rejection_draft(product.context, opened.view.id, opened.record, ticked or [UNSPECIFIC])
 
 
 def _fields(opened: verbs.Opened, places: dict[str, str]) -> list[dict[str, Any]]:
@@ -151,7 +164,7 @@ async def news(case_id: str, since: Seq, seen: Seq, request: Request, product: S
 
 @router.post("/cases/{case_id}/decision")
 async def decide(case_id: str, request: Request, product: Served) -> Response:
-    """Decide the review that was shown. Whatever stands in the way, what was typed comes back."""
+    """Decide the review that was shown, or show the letter. Whatever stands in the way, what was typed comes back."""
     same_origin(request, product)
     form, token = await read_form(request), token_of(request, product)
     kept, seat = forms.typed(form), await signing.seat(product.context, token)
@@ -168,6 +181,8 @@ async def decide(case_id: str, request: Request, product: Served) -> Response:
     if not genuine:
         words = "This form was opened in an earlier session. Nothing was decided: look again, then press again."
         return await _page(request, product, desk, case_id, kept=kept, problem=words, status=403)
+    if form.get("action") == "draft":
+        return await _page(request, product, desk, case_id, kept=kept, drafting=True)
     try:
         made = forms.decision(kept, str(form.get("action", "")))
         review_id = str(form.get("review_id", ""))

@@ -6,25 +6,17 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from onboarding.case import CaseView
+from onboarding.case import CaseRecord, CaseView
 from onboarding.decision import Decision
 from onboarding.errors import InvalidDecision
 from onboarding.letters.fields import LABELS, OF_A_PERSON
-from onboarding.letters.reasons import SENTENCE_OF
+from onboarding.letters.reasons import UNSPECIFIC, Choice, choices
 
 Typed = dict[str, list[str]]
 KEPT: Final = re.compile(r"comment|reason_codes|ask|(?:ask_path|ask_text|ask_own|fix_path|fix_value)_\d{1,3}")
 MOST_KEPT: Final = 60_000
 BLANK_ASKS: Final = 2
 BLANK_FIXES: Final = 3
-GENERAL_REASONS: Final = (
-    "BUSINESS_NOT_SUPPORTED",
-    "COUNTRY_NOT_SUPPORTED",
-    "INFORMATION_NOT_PROVIDED",
-    "INFORMATION_NOT_CONFIRMED",
-    "DUPLICATE_APPLICATION",
-    "OTHER",
-)
 GROUPS: Final = frozenset(
     {"address", "contact", "bank", "persons", "ownership", "expected_annual_volume", "avg_ticket"}
     | {"persons.owners", "persons.control_person"}
@@ -54,9 +46,10 @@ class Filled(NamedTuple):
 
 
 def prepared(view: CaseView) -> Filled:
-    """The form as the case suggests it: every requirement ready to be asked."""
-    asks = [Ask(item.path, f"{item.why} {item.cure}".strip(), True) for item in view.requirements]
-    return Filled("", [], asks + [BLANK] * BLANK_ASKS, [("", "")] * BLANK_FIXES)
+    """The form as the case suggests it: every requirement ready to be asked, the reasons of the advice ticked."""
+    asks = [Ask(item.path, item.words, True) for item in view.requirements]
+    ticked = [choice.code for choice in reasons(view) if choice.advised]
+    return Filled("", ticked, asks + [BLANK] * BLANK_ASKS, [("", "")] * BLANK_FIXES)
 
 
 def typed(form: FormData) -> Typed:
@@ -105,7 +98,7 @@ def decision(kept: Typed, action: str) -> Decision:
     elif any(value.strip() for _, value in filled.fixes):
         raise InvalidDecision("You typed a correction. Save it with its own button, or clear it first.")
     elif action == "reject":
-        body["reason_codes"] = filled.reasons
+        body["reason_codes"] = filled.reasons or [UNSPECIFIC]
     elif action == "request_information":
         body["request"] = _request(filled.asks)
     try:
@@ -125,11 +118,10 @@ def _request(asks: list[Ask]) -> list[dict[str, str]]:
     return [{"path": ask.path, "text": ask.text.strip()} for ask in wanted]
 
 
-def reasons(view: CaseView) -> list[tuple[str, str]]:
-    """Reason codes to choose from, each with the sentence the merchant reads: the case's own first."""
-    own = [finding.code for finding in view.findings] + [f"MISSING:{path}" for path in view.missing]
-    codes = dict.fromkeys([*own, *GENERAL_REASONS])
-    return [(code, SENTENCE_OF.get(code) or "Required information was not provided.") for code in codes]
+def reasons(case: CaseView | CaseRecord) -> list[Choice]:
+    """The reasons to choose from, each with the sentence the merchant reads: the case's own first."""
+    advised = case.recommendation.reasons if case.recommendation else []
+    return choices(advised, [*(item.code for item in case.findings), *(f"MISSING:{path}" for path in case.missing)])
 
 
 def fields(view: CaseView) -> list[str]:

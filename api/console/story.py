@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from onboarding.letters.fields import label
 from onboarding.letters.words import one_line
 
 Data = dict[str, Any]
@@ -13,7 +14,10 @@ WORDS: Final[dict[str, Callable[[Data], str]]] = {
     "case.assigned": lambda data: f"taken by {data['assignee']}" if data.get("assignee") else "given back to the queue",
     "case.released": lambda data: "taken out of quarantine",
     "step.ended": lambda data: f"step {data.get('step')} ended after {data.get('ms')} ms",
-    "wait.opened": lambda data: f"waits for {data.get('stage')}, round {data.get('round')}".replace("_", " "),
+    "wait.opened": lambda data: (
+        f"waits for {data.get('stage')}, round {data.get('round')}".replace("_", " ")
+        + (f", asked: {', '.join(map(label, data['asked']))}" if data.get("asked") else "")
+    ),
     "decision.recorded": lambda data: f"decided: {data.get('action')} by {data.get('channel')}".replace("_", " "),
     "answer.not_taken": lambda data: "the merchant sent an answer that came too late and was not taken",
     "decision.misdirected": lambda data: f"a decision ({data.get('action')}) named a review that is not of this case",

@@ -4,25 +4,27 @@ import re
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from api.auth import Served
 from api.merchant.page import (
+    FIELD,
     MOST_FILES,
     NOT_STORED,
+    TOO_OFTEN,
     UNKNOWN,
     CutShort,
     MerchantRoute,
-    by_label,
+    answers_of,
     csrf_of,
     documents,
     gate_of,
     given_back,
+    later,
     place,
     posted,
     show,
-    too_often,
     typed,
 )
 from graph import applying
@@ -39,8 +41,6 @@ LATE: Final = (
 )
 DONE: Final = {"saved": "Saved. You can close this page and come back by your link."}
 _DROP: Final = re.compile(r"drop:(\d{1,4})")
-_PATH: Final = re.compile(r"(?!(?:csrf|do|shown|anyway|documents)$)[a-z_]+(\[\d{1,2}\])?(\.[a-z_]+)?")
-"""A field of the form, not one of our own."""
 _ROLES: Final[frozenset[Role]] = frozenset(questions.ROLES)
 
 
@@ -51,7 +51,7 @@ async def start(request: Request, product: Served) -> Response:
     return _start(request, product)
 
 
-def _start(request: Request, product: Served, status: int = 200, **more: Any) -> Response:
+def _start(request: Request, product: Served, status: int = 200, **more: Any) -> HTMLResponse:
     kept = {"country": "", "entity_type": "", "email": ""} | more.pop("kept", {})
     context = {"countries": questions.countries(), "forms": questions.LEGAL_FORMS, "csrf": csrf_of(product, "")}
     return show(request, "start.html", status, kept=kept, problems=more.pop("problems", {}), **context)
@@ -66,7 +66,7 @@ async def begin(request: Request, product: Served) -> Response:
         return _start(request, product, 422, kept=kept, problems=problems)
     gate = gate_of(request)
     if not gate.begun.allowed(place(request)):
-        return too_often(request)
+        return later(_start(request, product, 429, kept=kept, problems={"email": TOO_OFTEN}))
     mail = gate.letters.allowed(kept["email"].strip().lower())
     try:
         token = await applying.begin(product.context, **kept, mail=mail)
@@ -154,10 +154,10 @@ async def work(token: str, request: Request, product: Served) -> Response:
     try:
         return await _work(token, sent, cut, request, product)
     except LinkUnknown:
-        return given_back(request, _given_back(sent), UNKNOWN, 404)
+        return given_back(request, answers_of(sent), UNKNOWN, 404)
     except StorageUnavailable:
         onward = (f"/apply/{token}", "Back to the form, as it was last saved")
-        return given_back(request, _given_back(sent), NOT_STORED, 503, onward=onward)
+        return given_back(request, answers_of(sent), NOT_STORED, 503, onward=onward)
 
 
 async def _work(token: str, sent: FormData, cut: CutShort | None, request: Request, product: Served) -> Response:
@@ -214,11 +214,11 @@ async def _sent_before(
     token: str, sent: FormData, made: applying.Sent, request: Request, product: Served, *, whole: bool = True
 ) -> Response:
     """A second click finds all that it holds in the case; another tab may hold more, which was not taken."""
-    texts = {path: ",".join(map(str, sent.getlist(path))) for path in sent if _PATH.fullmatch(path)}
+    texts = {path: ",".join(map(str, sent.getlist(path))) for path in sent if FIELD.fullmatch(path)}
     files, unreadable = await documents(sent)
     if whole and unreadable is None and await applying.holds(product.context, made.case_id, texts, files):
         return RedirectResponse(f"/merchant/{token}?done=sent", 303)
-    return given_back(request, _given_back(sent), LATE, 409, onward=(f"/merchant/{token}", "See how it stands"))
+    return given_back(request, answers_of(sent), LATE, 409, onward=(f"/merchant/{token}", "See how it stands"))
 
 
 async def _save(
@@ -262,9 +262,3 @@ def _values(sent: FormData, draft: applying.Draft, product: Served) -> tuple[dic
     if (shown := typed(sent, "shown")) and shown != applying.version_of(draft):
         values = {path: value or draft.values.get(path, "") for path, value in values.items()}
     return values, problems
-
-
-def _given_back(sent: FormData) -> list[tuple[str, str]]:
-    """What was typed that cannot be taken, for the writer to keep."""
-    found = [(path, value) for path, value in sent.multi_items() if isinstance(value, str)]
-    return by_label([(path, value) for path, value in found if _PATH.fullmatch(path)])

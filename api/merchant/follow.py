@@ -13,10 +13,12 @@ from starlette.datastructures import FormData
 
 from api.auth import Served
 from api.merchant.page import (
+    ANSWER,
     NOT_STORED,
     UNKNOWN,
     CutShort,
     MerchantRoute,
+    answers_of,
     by_label,
     csrf_of,
     documents,
@@ -38,7 +40,6 @@ DONE: Final = {
 }
 LONGEST: Final = 10_000
 _ID: Final = re.compile(r"[\w-]{1,64}")
-_ANSWER: Final = re.compile(r"answer_(\d{1,2})")
 TOO_LATE: Final = "It cannot be withdrawn at this point. Please write to us."
 
 
@@ -91,7 +92,7 @@ async def answer(token: str, request: Request, product: Served) -> Response:
     try:
         return await _answer(token, form, cut, request, product)
     except (LinkUnknown, StorageUnavailable) as error:
-        given = [(f"Answer {number + 1}", text) for number, text in enumerate(_texts(form)) if text.strip()]
+        given = answers_of(form)
         if isinstance(error, LinkUnknown):
             return given_back(request, given, UNKNOWN, 404)
         return given_back(request, given, NOT_STORED, 503, onward=(f"/merchant/{token}", "Back to the page"))
@@ -122,7 +123,7 @@ async def _answer(token: str, form: FormData, cut: CutShort | None, request: Req
 
 def _texts(form: FormData, least: int = 0) -> list[str]:
     """The answers in the order of what was asked."""
-    most = max([least, *(int(found[1]) + 1 for name in form if (found := _ANSWER.fullmatch(name)))])
+    most = max([least, *(int(found[1]) + 1 for name in form if (found := ANSWER.fullmatch(name)))])
     return [typed(form, f"answer_{number}") for number in range(most)]
 
 

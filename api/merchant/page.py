@@ -1,6 +1,7 @@
 """What all of a merchant's pages share: headers, limits, the checks of a posted form, and errors as pages."""
 
 import hmac
+import re
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Final
@@ -30,7 +31,13 @@ FORMS_EACH: Final = (300, timedelta(minutes=15))
 WRONG_EACH: Final = (60, timedelta(minutes=15))
 LETTERS_EACH: Final = (5, timedelta(minutes=15))
 BEGUN_EACH: Final = (20, timedelta(hours=1))
+GIVEN_BACK_EACH: Final = (60, timedelta(minutes=15))
+"""So many forms that come too often are read all the same, for what was typed to be given back."""
+TOO_OFTEN: Final = "Too many tries from your address. Wait some minutes and try again."
 MOST_FILES: Final = 10
+ANSWER: Final = re.compile(r"answer_(\d{1,2})")
+FIELD: Final = re.compile(r"(?!(?:csrf|do|shown|anyway|documents|request)$)[a-z_]+(\[\d{1,2}\])?(\.[a-z_]+)?")
+"""A field of the form, not one of our own."""
 LONGEST_FIELD: Final = 200_000
 """Bytes of one field as it is read; what may be kept is less, and a longer one is given back with a word about it."""
 templates.env.filters["local_moment"] = moment
@@ -48,6 +55,7 @@ class Gate:
         clock = product.context.clock
         self.forms, self.wrong = Throttle(*FORMS_EACH, clock), Throttle(*WRONG_EACH, clock)
         self.letters, self.begun = Throttle(*LETTERS_EACH, clock), Throttle(*BEGUN_EACH, clock)
+        self.given_back = Throttle(*GIVEN_BACK_EACH, clock)
 
 
 class CutShort(Exception):
@@ -79,7 +87,7 @@ async def _answered(request: Request, inner: Callable[[Request], Coroutine[Any, 
     if not product_of(request).settings.self_service:
         return sorry(request, "There is no such page.", 404)
     if request.method == "POST" and not gate_of(request).forms.allowed(place(request)):
-        return too_often(request)
+        return await _too_many(request)
     try:
         return await inner(request)
     except LinkUnknown:
@@ -118,9 +126,27 @@ def sorry(request: Request, words: str, status: int) -> HTMLResponse:
 
 def too_often(request: Request) -> HTMLResponse:
     """For whoever tries and tries."""
-    answer = sorry(request, "Too many tries from your address. Wait some minutes and try again.", 429)
+    return later(sorry(request, TOO_OFTEN, 429))
+
+
+def later(answer: HTMLResponse) -> HTMLResponse:
+    """An answer to who tries too often."""
     answer.headers["Retry-After"] = "300"
     return answer
+
+
+async def _too_many(request: Request) -> HTMLResponse:
+    """A form that came too often: not worked on, and what was typed into a page of ours is given back."""
+    if not gate_of(request).given_back.allowed(place(request)):
+        return too_often(request)
+    try:
+        form = await posted(request, request.path_params.get("token", ""))
+    except CutShort as cut:
+        form = cut.form
+    except OnboardingError:
+        return too_often(request)
+    page = request.url.path.removesuffix("/answer").removesuffix("/withdraw")
+    return later(given_back(request, answers_of(form), TOO_OFTEN, 429, onward=(page, "Back to the page")))
 
 
 def csrf_of(product: Product, token: str) -> str:
@@ -172,6 +198,13 @@ def given_back(
     """What was not taken, in words, with what was typed for the writer to keep. ``onward``: ``(address, words)``."""
     onward = onward or ("/apply/resume", "Have your link sent to you again")
     return show(request, "given_back.html", status, typed=given, words=words, onward=onward)
+
+
+def answers_of(form: FormData) -> list[tuple[str, str]]:
+    """``(label, text)`` of all that was typed: the fields of an application, and answers in the order of the page."""
+    found = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and value.strip()]
+    numbered = [(f"Answer {int(match[1]) + 1}", text) for name, text in found if (match := ANSWER.fullmatch(name))]
+    return numbered + by_label([(name, text) for name, text in found if FIELD.fullmatch(name)])
 
 
 def by_label(given: list[tuple[str, str]]) -> list[tuple[str, str]]:

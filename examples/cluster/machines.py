@@ -166,6 +166,7 @@ class Cluster:
             "ONBOARD_DATABASE_URL": self.database("onboard"),
             "ONBOARD_DATA_DIR": str(self.folder / "data"),
             "ONBOARD_REVIEWERS": "reviewer@acquirer.example.com,senior@acquirer.example.com",
+            "ONBOARD_WATCHLIST": str(ROOT / "examples" / "watchlist.jsonl"),
             "ONBOARD_SVC1_URL": f"{self.sandbox_url}/svc1",
             "ONBOARD_SVC2_URL": f"{self.sandbox_url}/svc2",
             "LOG_LEVEL": "WARNING",

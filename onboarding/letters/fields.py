@@ -67,6 +67,17 @@ def label(path: str) -> str:
     return LABELS.get(path, "further details")
 
 
+def is_field(path: str) -> bool:
+    """Whether this is a path of ours, and no words of anybody's."""
+    found = PERSON.fullmatch(path)
+    return path in LABELS if found is None else found[2] is None or found[2] in OF_A_PERSON
+
+
+def field(path: str) -> str:
+    """The path where nothing but fields may stand; ``other`` for whatever is none."""
+    return path if is_field(path) else "other"
+
+
 def capital(text: str) -> str:
     """First letter in upper case, the rest as it is."""
     return text[:1].upper() + text[1:]

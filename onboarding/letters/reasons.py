@@ -4,8 +4,8 @@ Never a finding's text, never a word on screening or suspicion (policy section 2
 said when nothing more can be said, so the sentence gives nothing away.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 from onboarding.letters.fields import label
 
@@ -91,13 +91,47 @@ SENTENCE_OF: Final[dict[str, str]] = {
 }
 
 
+UNSPECIFIC: Final = "OTHER"
+"""The code of whoever chooses to give no reason: the merchant reads the general sentence."""
+MOST_CODES: Final = 20
+"""So many codes a decision holds."""
+
+
+class Choice(NamedTuple):
+    """One reason to choose. ``own``: the case itself gives it; ``advised``: it is sent if nobody chooses otherwise."""
+
+    code: str
+    sentence: str
+    own: bool
+    advised: bool
+
+
+def sentence(code: str) -> str:
+    """What the merchant reads for a code."""
+    if code.startswith("MISSING:"):
+        return f"{INCOMPLETE}: {label(code.removeprefix('MISSING:'))}."
+    return SENTENCE_OF.get(code, GENERAL)
+
+
+def chosen(given: Sequence[str], advised: Sequence[str]) -> list[str]:
+    """The codes a rejection goes by: those that were given, else those of the advice."""
+    return list(given) or list(advised)
+
+
+def choices(advised: Sequence[str], besides: Iterable[str]) -> list[Choice]:
+    """Every reason there is: the advice's codes, ``besides`` (the case's others), then each other sentence once."""
+    own = dict.fromkeys([*advised, *besides])
+    found = [Choice(code, sentence(code), True, code in advised[:MOST_CODES]) for code in own]
+    said = {choice.sentence for choice in found}
+    for code, words in [(UNSPECIFIC, GENERAL), *sorted(SENTENCE_OF.items(), key=lambda item: item[1])]:
+        if words not in said:
+            said.add(words)
+            found.append(Choice(code, words, False, False))
+    return found
+
+
 def sentences(reason_codes: Sequence[str]) -> list[str]:
     """One to four sentences, each once, the specific ones in the order given; the general one only when alone."""
-    found: dict[str, None] = {}
-    for code in reason_codes:
-        if code.startswith("MISSING:"):
-            found[f"{INCOMPLETE}: {label(code.removeprefix('MISSING:'))}."] = None
-        else:
-            found[SENTENCE_OF.get(code, GENERAL)] = None
-    specific = [sentence for sentence in found if sentence != GENERAL]
+    found = dict.fromkeys(map(sentence, reason_codes))
+    specific = [words for words in found if words != GENERAL]
     return specific[:AT_MOST] or [GENERAL]
