@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from checkpoints import access, audit, cases, gate, reviews, submissions
 from checkpoints.database import Tx
+from onboarding.answers import is_ours
 from onboarding.case import ALLOWED_ACTIONS, Channel
 from onboarding.decision import Decision
 from onboarding.door import make_part
-from onboarding.errors import Forbidden, FourEyes, InvalidDecision
+from onboarding.errors import BadInput, Forbidden, FourEyes, InvalidDecision
 from onboarding.submission import Part, Submission
 
 SENIOR: Final = frozenset(access.SENIOR)
@@ -32,6 +33,20 @@ def asks_something(tx: Tx, review: reviews.Review, decision: Decision) -> None:
         return
     if not reviews.shown(tx, review).get("requirements"):
         raise InvalidDecision("request: say what the merchant is asked, as [{path, text}].", field="request")
+
+
+def all_ours(tx: Tx, case: Any, review: reviews.Review, parts: Sequence[Part]) -> None:
+    """Raises BadInput naming an answer's path that nobody asked about and nobody reads: it would be lost unseen."""
+    answers = [part.content for part in parts if part.kind == "answers" and isinstance(part.content, dict)]
+    if not answers:
+        return
+    record = cases.record_of(tx, case)
+    people = len(record.application.persons) if record else 0
+    asked = {item["path"] for item in reviews.shown(tx, review).get("request", ())}
+    for path, value in ((path, value) for content in answers for path, value in content.items()):
+        if path not in asked and not is_ours(path, value, people):
+            named = f"answers.{path[:200]}"
+            raise BadInput(f"{named}: this is no field of an application, and it was not asked for.", field=named)
 
 
 def may_approve(tx: Tx, review: reviews.Review, action: str, name: str, roles: Set[str]) -> None:

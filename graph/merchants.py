@@ -1,12 +1,15 @@
 """What merchants may do with their case by their own link: see how it stands, answer what was asked, withdraw."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
 from checkpoints import audit, cases, merchants, reviews, submissions
 from checkpoints.database import Tx
 from graph.service import Actor, Service
+from onboarding.answers import unread as unreadable
+from onboarding.application import Application
 from onboarding.assessment import Requirement
 from onboarding.errors import Conflict, LinkUnknown
 from onboarding.standing import STANDING, Standing
@@ -70,6 +73,15 @@ async def asked(service: Service, token: str, request_id: str) -> tuple[Followed
         return seen, [str(item["path"]) for item in reviews.shown(tx, review).get("request", [])]
 
     return await service.context.db.read(look)
+
+
+async def unread(service: Service, case_id: str, answers: Mapping[str, str]) -> dict[str, str]:
+    """What of these answers could not be read as what its field takes, in words by path."""
+    ctx = service.context
+    record = await ctx.db.read(lambda tx: cases.record_of(tx, cases.get(tx, case_id)))
+    application = record.application if record is not None else Application()
+    as_of = ctx.clock().date()
+    return await asyncio.to_thread(unreadable, application, answers, policy=ctx.policy, as_of=as_of)
 
 
 async def withdraw(service: Service, token: str) -> None:

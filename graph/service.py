@@ -8,7 +8,7 @@ from checkpoints import audit, cases, gate, reviews, scope, submissions, traces,
 from checkpoints.database import Tx, Work
 from graph.context import Context
 from graph.custody import as_it_waits
-from graph.deciding import asks_something, fits, may_approve, next_version, record_decision
+from graph.deciding import all_ours, asks_something, fits, may_approve, next_version, record_decision
 from graph.state import GRAPH_VERSION
 from onboarding import faults, tracing
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
@@ -149,7 +149,7 @@ class Service:
 
         It makes the next application version and ends the wait; a decision on what was shown before is then refused.
         With ``request_id`` it answers that one request and nothing else; answered again it changes nothing.
-        Raises CaseNotFound, NotWaiting, IdempotencyKeyReused.
+        Raises CaseNotFound, NotWaiting, IdempotencyKeyReused, BadInput for an answer to a path that is none.
         """
 
         def record(tx: Tx) -> CaseView:
@@ -163,6 +163,7 @@ class Service:
                 raise NotWaiting()
             if review is None or review.stage not in ("information", "review", "second_review"):
                 raise NotWaiting()
+            all_ours(tx, row, review, parts)
             version = next_version(tx, row, parts, actor.name, "answer")
             action = "answered" if review.stage == "information" else "amended"
             reviews.decide(tx, review, action, actor=actor.name, channel=channel, body={"version": version})

@@ -33,6 +33,26 @@ def test_an_approval_leads_to_both_services_and_a_rejection_to_none(house):
     assert house.sandbox(no["id"]) == {"calls": [], "effects": []}
 
 
+def test_an_answer_to_no_field_is_named_and_nothing_is_taken(house):
+    case = house.case()
+    request = [{"path": "register extract", "text": "Please tell us its date."}]
+    house.decide("ann", case, "request_information", request=request)
+    house.rest(case["id"], "awaiting_information")
+    where = f"/v1/cases/{case['id']}/information"
+    for path in ("incorporation_dat", "persons[0].shoe_size", "persons[40].name"):
+        answers = {"website": "https://shop.example.com", path: "x"}
+        body = refused(house.backend.post(where, json={"answers": answers}), 422, "bad_input")
+        assert body["errors"][0]["field"] == f"answers.{path}"
+        assert path in body["detail"]
+    assert house.get(case["id"])["status"] == "awaiting_information"
+    address = {"line1": "3 Dock Lane", "city": "Hull", "postal_code": "HU1 1AA"}
+    answers = {"register extract": "1 May 2026", "Company name": "Dock Bakery Ltd", "address": address}
+    assert house.backend.post(where, json={"answers": answers}).status_code == 200
+    read = house.rest(case["id"], "in_review")["application"]
+    assert (read["legal_name"], read["address"]["city"]) == ("Dock Bakery Ltd", "Hull")
+    assert "1 May 2026" in str(read["extra"])
+
+
 def test_the_same_decision_again_is_200_and_nothing_happens_twice(house):
     case = house.case()
     for _ in range(3):

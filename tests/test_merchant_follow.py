@@ -82,6 +82,44 @@ def test_what_cannot_be_taken_is_said_at_its_field_and_what_was_typed_stays(hous
     assert house.get(case["id"])["status"] == "awaiting_information"
 
 
+def test_words_that_are_no_date_are_said_at_once_and_go_as_they_are_if_the_merchant_says_so(house, merchant):
+    items = [
+        {"path": "incorporation_date", "text": "When did you begin?"},
+        {"path": "business_description", "text": "And what do you sell?"},
+    ]
+    case, path = asked(house, items)
+    data = {"answer_0": "sometime in <b>spring", "answer_1": "Bread"}
+    page = merchant.open(path)
+    assert 'name="anyway"' not in page
+    held = merchant.send(f"{path}/answer", page, data, [("documents", ("note.txt", b"Phone: 0113 496 0888", ""))])
+    assert held.status_code == 422
+    for shown in (
+        'href="#answer_0">Date of incorporation</a>',
+        "We could not read this as a full date. Day, month and year, for example 4 March 2015.",
+        "sometime in &lt;b&gt;spring</textarea>",
+        "Bread</textarea>",
+        "Send it as it is",
+        "choose your files again",
+    ):
+        assert shown in held.text
+    assert 'id="answer_1_wrong"' not in held.text
+    assert house.get(case["id"])["status"] == "awaiting_information", "nothing was sent"
+    assert merchant.send(f"{path}/answer", held.text, data).status_code == 422, "not by pressing again"
+    assert merchant.send(f"{path}/answer", held.text, data | {"anyway": "yes"}).status_code == 303
+    after = house.rest(case["id"], "in_review")
+    assert after["application_version"] == 2
+    assert after["application"]["extra"]["incorporation_date"] == "sometime in <b>spring", "the reviewer reads it"
+    assert after["application"]["business_description"] == "Bread"
+
+
+def test_an_answer_that_is_put_right_goes_without_a_word(house, merchant):
+    case, path = asked(house, [{"path": "incorporation_date", "text": "When did you begin?"}])
+    held = merchant.send(f"{path}/answer", merchant.open(path), {"answer_0": "2015-13-45"})
+    assert held.status_code == 422
+    assert merchant.send(f"{path}/answer", held.text, {"answer_0": "4 March 2015"}).status_code == 303
+    assert house.rest(case["id"], "in_review")["application"]["incorporation_date"] == "2015-03-04"
+
+
 def test_twenty_clicks_at_once_are_one_answer(house, merchant):
     case, path = asked(house)
     page = merchant.open(path)

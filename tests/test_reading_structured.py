@@ -209,3 +209,50 @@ def test_unknown_labels_stay_unknown_and_their_values_are_kept() -> None:
         "$.nested['odd thing'][0]": 1,
         "$.nested['odd thing'][1]": 2,
     }
+
+
+ROLES: dict[str, tuple[Any, Any, str | None, str]] = {
+    "a column of its own": (
+        "csv",
+        "legal_name,country,owner_name,owner_role\nMoss Ltd,GB,Ada Price,director\n",
+        "director",
+        "row 1, column owner_role",
+    ),
+    "the column's own heading": (
+        "csv",
+        "legal_name,director\nMoss Ltd,Ada Price\n",
+        "director",
+        "row 1, column director",
+    ),
+    "a share makes the owner": (
+        "csv",
+        "legal_name,owner_name,owner_pct\nMoss Ltd,Ada Price,40\n",
+        "40",
+        "row 1, column owner_pct",
+    ),
+    "a key of its own": (
+        "json",
+        {"owners": [{"name": "Ada Price", "role": "director", "pct": 60}]},
+        "director",
+        "$.owners[0].role",
+    ),
+    "the key around it": ("json", {"directors": ["Ada Price"]}, "director", "$.directors[0]"),
+    "the object around it": ("json", {"director": {"name": "Ada Price"}}, "director", "$.director.name"),
+    "a list of roles": (
+        "json",
+        {"persons": [{"name": "Ada Price", "roles": ["owner", "director"]}]},
+        "owner, director",
+        "$.persons[0].roles",
+    ),
+    "a line of a form": ("text", "Company: Moss Ltd\nDirector: Ada Price\n", "director", "line 2, column 11"),
+}
+
+
+@pytest.mark.parametrize("form", ROLES)
+def test_roles_say_which_words_they_were_read_from(form: str) -> None:
+    format_, content, raw, where = ROLES[form]
+    part = Part(source="input", kind="application", format=format_, content=content)
+    reading = read(Submission(version=1, parts=[part]), as_of=datetime.date(2026, 11, 26))
+    assert reading.application.persons[0].roles
+    source = reading.provenance["persons[0].roles"]
+    assert (source.raw, source.source, source.where) == (raw, "input", where)

@@ -87,8 +87,8 @@ async def _page(
     flow = picture(product.runner.graph, view, opened.waiting, opened.events)
     wanted = passages(view)
     found = sources(opened.parts, wanted, await request.app.state.pages.of(opened.parts, wanted.values()))
-    typed = kept or opened.draft
-    form = forms.refilled(typed) if typed else forms.prepared(view)
+    typed = kept if kept is not None else opened.draft
+    form = forms.refilled(typed) if typed is not None else forms.prepared(view)
     numbered = {id(finding): number for number, finding in enumerate(view.findings)}
     groups = [(level, [f for f in worst(view.findings) if f.severity == level]) for level in reversed(SEVERITIES)]
     return show(

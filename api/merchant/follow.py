@@ -64,6 +64,7 @@ def _page(
     kept: list[str] | None = None,
     problems: dict[str, str] | None = None,
     late: list[tuple[str, str]] | None = None,
+    anyway: bool = False,
 ) -> Response:
     kept = (kept or [""] * len(seen.asked))[: len(seen.asked)]
     return show(
@@ -79,6 +80,7 @@ def _page(
         late=late is not None,
         typed=late,
         longest=LONGEST,
+        anyway=anyway,
     )
 
 
@@ -108,6 +110,14 @@ async def _answer(token: str, form: FormData, cut: CutShort | None, request: Req
     parts, problems = await _parts(form, paths, texts)
     if problems and seen.request_id == request_id:
         return again(status=422, problems=problems)
+    # A merchant may truly not know the day: who says so is heard, and a person judges it. But they say so knowingly;
+    # a slip of the pen is seen at once, and not a week later in another letter.
+    if typed(form, "anyway") != "yes" and seen.request_id == request_id:
+        unread = await merchants.unread(product.service, seen.case_id, _answers(paths, texts))
+        told = {f"answer_{n}": unread[path] for n, path in enumerate(paths) if path in unread and texts[n].strip()}
+        if told:
+            lost = {"documents": "Please choose your files again."} if len(parts) > 1 else {}
+            return again(status=422, problems=told | lost, anyway=True)
     try:
         taken = not problems and not cut and await merchants.answer(product.service, token, request_id, parts)
     except StorageUnavailable:
@@ -130,15 +140,12 @@ def _texts(form: FormData, least: int = 0) -> list[str]:
 async def _parts(form: FormData, paths: Sequence[str], texts: list[str]) -> tuple[list[Part], dict[str, str]]:
     """What was answered, and what is wrong with it by field."""
     problems: dict[str, str] = {}
-    answers: dict[str, JsonValue] = {}
-    for number, (path, text) in enumerate(zip(paths, texts, strict=False)):
+    for number, text in enumerate(texts[: len(paths)]):
         if len(text) > LONGEST:
             problems[f"answer_{number}"] = f"This is longer than {LONGEST} characters."
         elif "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
             problems[f"answer_{number}"] = "This contains a character that cannot be kept."
-        elif text.strip():
-            before = answers.get(path)
-            answers[path] = f"{before}\n{text.strip()}" if before else text.strip()
+    answers: dict[str, JsonValue] = {**_answers(paths, texts)} if not problems else {}
     parts = [make_part(answers, "json", kind="answers")] if answers else []
     files, unreadable = await documents(form)
     parts += files
@@ -147,6 +154,15 @@ async def _parts(form: FormData, paths: Sequence[str], texts: list[str]) -> tupl
     if not parts and not problems:
         problems["answer_0" if paths else "documents"] = "Please answer, or add a document."
     return parts, problems
+
+
+def _answers(paths: Sequence[str], texts: list[str]) -> dict[str, str]:
+    """What was answered by path; two questions about one field make one answer."""
+    answers: dict[str, str] = {}
+    for path, text in zip(paths, texts, strict=False):
+        if text.strip():
+            answers[path] = f"{answers[path]}\n{text.strip()}" if path in answers else text.strip()
+    return answers
 
 
 @router.head("/{token}/withdraw")

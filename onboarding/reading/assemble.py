@@ -187,13 +187,15 @@ def _write_provenance(path: str, somebody: folk.Somebody, draft: Draft) -> None:
         "roles": "roles",
     }
     for name, stored in pairs.items():
-        candidate = somebody.first(stored)
+        candidate = somebody.first(stored) if name != "roles" else folk.role_source(somebody)
         if name == "name" and candidate is None:
             candidate = somebody.first("given_name") or somebody.first("family_name")
         if candidate:
             draft.sources[f"{path}.{name}"] = source_of(candidate)
     if somebody.name_source:
         draft.sources[f"{path}.name"] = somebody.name_source
+    if "owner" in somebody.roles and f"{path}.roles" not in draft.sources and f"{path}.ownership_pct" in draft.sources:
+        draft.sources[f"{path}.roles"] = draft.sources[f"{path}.ownership_pct"]
     fallback = draft.sources.get(f"{path}.name") or FieldSource(raw="", source="derived", confidence=0.9)
     for name, carried in (("ownership_pct", somebody.pct is not None), ("roles", bool(somebody.roles))):
         if carried:

@@ -83,7 +83,7 @@ class Collector:
         text = clean(value) if isinstance(value, str) else None
         person = self._named_key(path, value)
         if person:
-            number = self._number_of(path[:-1] if isinstance(path[-1], str) else path, spot, fresh=person)
+            number = self._number_of(path[:-1] if isinstance(path[-1], str) else path, spot, where, fresh=person)
             self._person(number, "name", person, where, label)
             self._person(number, "ownership_pct", value, where, label)
             return
@@ -163,7 +163,7 @@ class Collector:
         if field == "sole_owner" and people and flag(value) is None:
             self._phrase(path, spot, value, where, label)  # "Director and sole owner: Jane Doe"
             return
-        number = self._number_of(path, spot, field=field, value=value)
+        number = self._number_of(path, spot, where, field=field, value=value)
         field, value = ("roles", "sole owner") if field == "sole_owner" else (field, value)
         self._person(number, field, value, where, label, spot.confidence)
 
@@ -191,13 +191,20 @@ class Collector:
         both = len(people) > 1 and not told and says_both(str(path[-1]))
         for position, mention in enumerate(people):
             spread = (*path, position) if len(people) > 1 else path
-            number = self._number_of(spread, spot, field="name", value=mention.name)
+            number = self._number_of(spread, spot, where, field="name", value=mention.name)
             self._person(number, "name", mention.name, where, label, 1.0 if mention.details else 0.95)
             for field, raw in (*mention.details, *([("roles", "director")] if both else [])):
                 self._person(number, field, raw, where, label)
 
     def _number_of(
-        self, path: Sequence[Key], spot: Place, *, field: str = "", value: JsonValue = None, fresh: str | None = None
+        self,
+        path: Sequence[Key],
+        spot: Place,
+        where: str,
+        *,
+        field: str = "",
+        value: JsonValue = None,
+        fresh: str | None = None,
     ) -> int:
         """The number of the person this field belongs to; a second name under one key starts a new person."""
         key = (*self._key(path, spot), fresh) if fresh else self._key(path, spot)
@@ -210,7 +217,7 @@ class Collector:
         if key_number is not None and field in {"name", "given_name"} and field in self._held[key_number]:
             key_number = None
         if key_number is None:
-            key_number = self._new(key, path, spot)
+            key_number = self._new(key, path, spot, where)
         self._persons[key] = key_number
         self._last[container] = key_number
         self._latest = key_number
@@ -228,7 +235,7 @@ class Collector:
     def _is_flat(self, container: tuple[Key, ...]) -> bool:
         return not any(isinstance(key, int) for key in container) and container[:1] in {k[:1] for k in self._last}
 
-    def _new(self, key: tuple[object, ...], path: Sequence[Key], spot: Place) -> int:
+    def _new(self, key: tuple[object, ...], path: Sequence[Key], spot: Place, where: str) -> int:
         number = self._count
         self._count += 1
         self._held[number] = set()
@@ -241,7 +248,7 @@ class Collector:
             self._person(number, "name", named, "", named)
             self._held[number].add("name")
         for office in sorted(offices):
-            self._person(number, "roles", office, "", office)
+            self._person(number, "roles", office, where, office)
         return number
 
     def _offices(self, path: Sequence[Key]) -> set[str]:

@@ -23,6 +23,8 @@ from onboarding.reading.structure import read_json
 from onboarding.reading.text import clean
 
 _PERSON: Final = re.compile(r"persons\[(\d{1,3})\](?:\.(\w+))?")
+MOST_NEW_PEOPLE: Final = 5
+"""So far beyond the people who were shown a number may go: what is further is a mistake, and adds nobody."""
 _AMOUNTS: Final = {"expected_annual_volume.amount": "expected_annual_volume", "avg_ticket.amount": "avg_ticket"}
 PLAIN: Final = frozenset(
     [
@@ -89,9 +91,10 @@ def read_answers(content: JsonValue, *, source: str) -> tuple[list[Candidate], l
                 )
                 for name, inner in fields.items()
             )
-        elif path in PLAIN or path in _AMOUNTS:
-            raw = value if not isinstance(value, dict) else value.get("amount")
-            candidates.append(Candidate(path=_AMOUNTS.get(path, path), raw=raw, source=source, where=path, label=path))
+        elif (path in PLAIN or path in _AMOUNTS) and not isinstance(value, dict):
+            candidates.append(
+                Candidate(path=_AMOUNTS.get(path, path), raw=value, source=source, where=path, label=path)
+            )
         else:
             candidates.extend(_other(path, value, source, collector))
     return [*candidates, *collector.candidates], overrides
@@ -122,7 +125,7 @@ def apply_overrides(
 ) -> None:
     """Put the overriding values onto the people in the order in which they were shown; new numbers add people."""
     for override in overrides:
-        while len(people) <= override.number and override.number < len(people) + 5:
+        while len(people) <= override.number and override.number < len(people) + MOST_NEW_PEOPLE:
             people.append(Somebody())
         if override.number < len(people):
             _apply(people[override.number], override, read_date)

@@ -257,6 +257,15 @@ def settle_roles(people: list[Somebody], *, sole_trader: bool) -> None:
         directors[0].roles.add("control_person")
 
 
+def role_source(somebody: Somebody) -> Candidate | None:
+    """The statement that says most of the roles, the first of equals; None where a share alone makes the owner."""
+    stated = somebody.fields.get("roles", [])
+    said = [len(roles(role_kinds(candidate.raw)) & somebody.roles) for candidate in stated]
+    if any(said):
+        return stated[said.index(max(said))]
+    return None if somebody.share else somebody.first("roles")
+
+
 def settle_details(people: list[Somebody], *, country: str | None, order: Order | None, this_year: int) -> None:
     """Birth dates and nationalities."""
     for somebody in people:
