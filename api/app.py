@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from api import bundle, cases, console, custody, merchant, operations, problems, review, trail
+from api import bundle, cases, console, custody, examples, merchant, operations, problems, review, trail
 from api.console.pages import Pages
 from api.console.signin import Gate
 from api.console.tally import Tally
@@ -74,6 +74,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             schemas.update(schema.pop("$defs", {}))
             schemas[model.__name__] = schema
         schemas["Problem"]["properties"]["code"]["description"] = problems.codes()
+        schemas["Problem"]["examples"] = [examples.PROBLEM]
+        for (path, method, status), shown in examples.OF_CALL.items():
+            content = document["paths"][path][method]["responses"][status]["content"]["application/json"]
+            content["examples"] = {name: {"value": value} for name, value in shown.items()}
         for operations_ in document["paths"].values():
             for operation in operations_.values():
                 _only_problems(operation["responses"])

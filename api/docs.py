@@ -1,5 +1,6 @@
 """The parts of the documents that are made from the code: ``python -m api.docs`` writes them, a test compares them."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -18,6 +19,12 @@ ROOT: Final = Path(__file__).parent.parent
 README: Final = ROOT / "README.md"
 HTTP: Final = ROOT / "docs" / "http.md"
 FINDINGS: Final = ROOT / "docs" / "findings.md"
+CALLING: Final = """Every call of `/v1` carries `Authorization: Bearer TOKEN`, which `onboard token create NAME --role
+backend` makes. Answers are shortened here: a case carries every field of `CaseView` in `/openapi.json`, null or empty
+where there is nothing to say.
+
+    curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -H "Idempotency-Key: order-4711" \\
+      --data @application.json http://127.0.0.1:8000/v1/cases"""
 
 
 def drawing() -> str:
@@ -61,11 +68,17 @@ def settings() -> str:
 def http() -> str:
     """The HTTP reference, from our own OpenAPI document."""
     document = openapi_document()
+    problem = document["components"]["schemas"]["Problem"]["examples"][0]
     parts = ["# HTTP reference", f"Made from the service's own OpenAPI document. {document['info']['description']}"]
+    parts += [CALLING, _json("An error:", problem)]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             parts.append(_call(method.upper(), path, operation))
     return "\n\n".join(parts) + "\n"
+
+
+def _json(title: str, value: Any) -> str:
+    return f"{title}\n\n```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
 
 
 def _call(method: str, path: str, operation: dict[str, Any]) -> str:
@@ -77,7 +90,17 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> str:
         lines.append(f"- body: {', '.join(f'`{kind}`' for kind in body['content'])}")
     for status, answer in sorted(operation["responses"].items()):
         lines.append(f"- {status}: {answer.get('description') or 'the answer'}")
-    return "\n".join(lines)
+    return "\n\n".join(["\n".join(lines), *_examples(operation)])
+
+
+def _examples(operation: dict[str, Any]) -> list[str]:
+    """A request in JSON, and each answer that is shown."""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    found = [_json("Request:", body["example"])] if "example" in body else []
+    for status, answer in operation["responses"].items():
+        for name, shown in answer.get("content", {}).get("application/json", {}).get("examples", {}).items():
+            found.append(_json(f"Answer {status}, {name}:", shown["value"]))
+    return found
 
 
 def findings() -> str:

@@ -29,7 +29,7 @@ def said(path: str, text: str) -> str:
         ("persons[0].nationality", "Martian", "as a country"),
         ("expected_annual_volume.amount", "a lot", "as an amount"),
         ("transactions_per_month", "many", "as a number"),
-        ("contact.email", "the usual one", "as an e-mail address"),
+        ("contact.email", "none", "as an e-mail address"),
         ("contact.phone", "call me", "cannot be dialled"),
         ("website", "we have none", "cannot be opened"),
         ("bank.iban", "GB33BUKB20201555555556", "typing errors"),
