@@ -3,6 +3,8 @@
 import datetime
 from typing import Any
 
+import pytest
+
 from onboarding.reading.assemble import assemble
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.choosing import Standing
@@ -64,6 +66,27 @@ def test_a_corrected_share_changes_the_roles() -> None:
 
 def test_a_correction_to_nothing_clears_the_field() -> None:
     assert answered(("corrections", {"contact.email": None})).application.contact.email is None
+
+
+@pytest.mark.parametrize("path", ["incorporation_date", "persons[1].dob", "persons[0].ownership_pct", "contact.email"])
+def test_an_answer_of_which_nothing_can_be_made_is_kept_for_a_person_to_read(path: str) -> None:
+    base = BASE | {"incorporation_date": "2015-03-04"}
+    reading = answered(("answers", {path: "none that I know"}), base=base)
+    assert reading.application.extra.get(path, reading.application.flat().get(path)) == "none that I know"
+    later = answered(("answers", {path: "none that I know"}), ("answers", {"website": "moss.example.com"}), base=base)
+    assert later.application.extra == reading.application.extra
+
+
+def test_an_answer_that_a_later_one_replaced_is_not_kept_aside() -> None:
+    reading = answered(
+        ("answers", {"contact.email": "a@moss.example.com"}), ("answers", {"contact.email": "b@m.example"})
+    )
+    assert "a@moss.example.com" not in str(reading.application.extra)
+
+
+def test_an_address_in_an_answer_may_come_in_parts() -> None:
+    reading = answered(("answers", {"address": {"line1": "3 Dock Lane", "city": "Hull", "postal_code": "HU1 1AA"}}))
+    assert (reading.application.address.line1, reading.application.address.city) == ("3 Dock Lane", "Hull")
 
 
 def test_an_answer_about_the_account_is_an_iban_or_an_account_number() -> None:

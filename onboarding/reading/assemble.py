@@ -61,6 +61,7 @@ def assemble(
     folk.settle_roles(natural, sole_trader=sole)
     _name_the_sole_trader(draft, natural, sole=sole)
     persons = _write_people(natural, draft)
+    _keep_unread(overrides, persons, draft)
     for standing in by_path.get("extra", []):
         draft.keep(standing.candidate)
     keep_second_values(by_path, draft)
@@ -111,6 +112,14 @@ def _keep_outsiders(people: list[folk.Somebody], draft: Draft) -> None:
             for candidates in somebody.fields.values():
                 for candidate in candidates:
                     draft.keep(candidate)
+
+
+def _keep_unread(overrides: Sequence[Override], persons: list[Person], draft: Draft) -> None:
+    """An answer about a person of which nothing could be made is kept aside: a person reads it."""
+    for override in overrides:
+        person = persons[override.number] if override.number < len(persons) else None
+        if override.candidate.raw not in (None, "", [], {}) and not getattr(person, override.field, None):
+            draft.keep(override.candidate)
 
 
 def _type_after_swap(found: Found, draft: Draft, country: str | None) -> None:

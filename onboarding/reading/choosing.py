@@ -142,7 +142,10 @@ def choose(
 
 
 def keep_second_values(found: dict[str, list[Standing]], draft: Draft) -> None:
-    """A second stated value of a field that takes one (another e-mail, another account) is kept aside, never lost."""
+    """A second stated value of a field that takes one (another e-mail, another account) is kept aside, never lost.
+
+    So is the newest answer to a field when nothing could be made of it: a person reads it beside what stands there.
+    """
     used = {(source.source, source.where) for source in draft.sources.values()}
     known = {fold(source.raw) for source in draft.sources.values()} | {
         fold(str(value)) for value in draft.values.values()
@@ -151,7 +154,8 @@ def keep_second_values(found: dict[str, list[Standing]], draft: Draft) -> None:
         for standing in found.get(path, []):
             candidate = standing.candidate
             text = fold(raw_text(candidate.raw))
-            certain = standing.level == 0 and candidate.confidence >= _WORTH_KEEPING
+            newest = standing.level == max(other.level for other in found[path])
+            certain = candidate.confidence >= _WORTH_KEEPING and (standing.level == 0 or newest)
             if certain and text and (candidate.source, candidate.where) not in used and text not in known:
                 draft.keep(candidate)
 
