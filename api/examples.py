@@ -84,9 +84,9 @@ CHECKPOINTS: Final = {
             "id": "1f1e93d7-8f69-6176-800a-9099ad30d8cf",
             "parent_id": "1f1e93d7-8f4e-6ed0-8009-494de69c038a",
             "step": 4,
-            "at": _AT,
+            "at": "2026-11-26T09:00:00.000000+00:00",
             "next": ["review"],
-            "changed": ["wait"],
+            "changed": ["review"],
         }
     ]
 }
