@@ -35,7 +35,7 @@ def test_a_request_is_answered_and_leads_to_a_new_review_of_the_next_version(hou
         {"content": b"The owner was born on 1984-06-11.", "headers": {"Content-Type": "text/plain"}},
         {"files": [("documents", ("deed.txt", b"Deed", "text/plain"))]},
         {"files": [("documents", ("scan.pdf", b"%PDF-1.4 nothing", "application/pdf"))]},
-        {"json": {"answers": {DOB: "1984-06-11", "no.such.field": "kept"}}},
+        {"json": {"answers": {DOB: "1984-06-11", "Trading name": "By its label"}}},
     ],
     ids=["text", "document", "pdf", "answers"],
 )
@@ -51,7 +51,8 @@ def test_an_answer_may_be_text_documents_or_values(house, send):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"answers": {}}, {"answers": []}, {"answers": {"a": 1}, "state": 1}, {"resume": 1}, [], "x", 3],
+    [{}, {"answers": {}}, {"answers": []}, {"answers": {"a": 1}, "state": 1}, {"resume": 1}, [], "x", 3]
+    + [{"answers": {DOB: "1984-06-11", "no.such.field": "lost"}}],
     ids=str,
 )
 def test_an_answer_that_answers_nothing_is_refused_and_the_request_still_waits(house, body):
