@@ -10,7 +10,7 @@ from checkpoints.casefile import CaseFile, Rows
 from checkpoints.documents import canonical
 from graph.replay import Played
 from graph.waits import PARKED
-from onboarding.letters.words import when
+from onboarding.letters.words import one_line, when
 
 ABSENT: Final = "(absent)"
 VERSIONS: Final = ("basis.policy", "basis.rules", "basis.watchlist")
@@ -218,14 +218,20 @@ def _letters(recorded: CaseFile, played: Played) -> dict[str, list[str]]:
 
 
 def _by_name(file: CaseFile) -> dict[str, tuple[str, str]]:
-    """Subject and text of each letter, without what depends on the minute it was written or where we are reached."""
+    """Subject and text of each letter, without what depends on the minute it was written or where we are reached.
+
+    Nor with the summary of what was judged: other words for it are told at the step that wrote them, once.
+    """
     dues = {row["id"]: row["due_at"] for row in file.reviews}
+    summaries = {row["id"]: one_line(row["shown"].get("summary") or "", 2000) for row in file.reviews}
     found = {}
     for row in file.letters:
         body, due = row["body"], dues.get(row["review_id"])
         if "text" not in body or row["kind"].partition(":")[0] in BESIDE:
             continue
         text = _OWN_ADDRESS.sub("", body["text"])
+        if summary := summaries.get(row["review_id"]):
+            text = text.replace(summary, "(summary)")
         if due:
             text = text.replace(when(datetime.fromisoformat(due)), "(due)")
         found[f"{row['kind']} {row['round']} {body['recipient']}"] = (body["subject"], text)

@@ -6,16 +6,14 @@ from typing import Final
 from onboarding.application import Application
 from onboarding.assessment import Action, Assessment, Recommendation, Risk, RiskReason, Validation
 from onboarding.finding import CATALOGUE, SEVERITIES, SEVERITY_OF, Finding
+from onboarding.letters.fields import label
 from onboarding.policy import Policy, RiskPolicy
 from onboarding.reading.result import Reading
 from onboarding.requirements import requirements_of
 
 MISSING: Final = "MISSING_INFORMATION"
-_ADVICE: Final[dict[Action, str]] = {
-    "approve": "Nothing speaks against approval.",
-    "review": "A person has to look at this.",
-    "reject": "The policy does not allow this business.",
-}
+MOST_NAMED: Final = 2
+"""So many findings, and one more of what is missing, the summary names; the others it counts."""
 
 
 def assess(reading: Reading, validation: Validation, *, policy: Policy) -> Assessment:
@@ -64,20 +62,57 @@ def risk_of(findings: Sequence[Finding], missing: Sequence[str], policy: RiskPol
 
 
 def summarise(app: Application, validation: Validation, recommendation: Recommendation, risk: Risk) -> str:
-    """What a risk reviewer needs to decide in a minute: who, what, what is wrong, what is missing, and the advice."""
-    lines = [_who(app), _what(app), _people(app)]
-    for severity in reversed(SEVERITIES):
-        told = {found.code: found for found in reversed(validation.findings) if SEVERITY_OF[found.code] == severity}
-        for code in sorted(told):
-            more = sum(found.code == code for found in validation.findings) - 1
-            lines.append(f"{severity.upper()} {code}: {told[code].message}{f' (and {more} more)' if more else ''}")
-    if validation.missing:
-        lines.append(f"Missing: {', '.join(validation.missing)}.")
-    if not validation.findings and not validation.missing:
-        lines.append("All required fields are there, and every check passed.")
-    lines.append(f"Risk {risk.level} ({risk.score} of 100). Recommendation: {recommendation.action}.")
-    lines.append(_ADVICE[recommendation.action])
+    """What a risk reviewer needs to decide in a minute: who, what, what stands out, and what is advised and why.
+
+    The findings' own words, and all that is missing, stand in their lists; here is what weighs most.
+    """
+    advice = f"Recommended: {recommendation.action}, because {_because(recommendation.action, validation)}."
+    lines = [
+        _who(app),
+        _what(app),
+        _people(app),
+        _stands_out(validation.findings, risk),
+        _gaps(validation.missing),
+        f"{advice} Risk {risk.level} ({risk.score} of 100).",
+    ]
     return "\n".join(line for line in lines if line)
+
+
+def _stands_out(findings: Sequence[Finding], risk: Risk) -> str:
+    """The worst findings by what they mean, heaviest first, and how many others there are by severity."""
+    weight = {reason.code: reason.points for reason in risk.reasons}
+    blocking = {found.code for found in findings if SEVERITY_OF[found.code] != "info"}
+    order = sorted(blocking, key=lambda code: (-SEVERITIES.index(SEVERITY_OF[code]), -weight.get(code, 0), code))
+    if not order:
+        return ""
+    said = " ".join(CATALOGUE[code].meaning for code in order[:MOST_NAMED])
+    others = [SEVERITY_OF[code] for code in order[MOST_NAMED:]]
+    counted = ((others.count(level), level) for level in reversed(SEVERITIES) if level in others)
+    rest = ", ".join(f"{count} {level}{'s' if level == 'warning' and count > 1 else ''}" for count, level in counted)
+    return f"What stands out: {said}{f' And more findings: {rest}.' if rest else ''}"
+
+
+def _gaps(missing: Sequence[str]) -> str:
+    """The first of what is missing, in words, and how much more."""
+    if not missing:
+        return ""
+    named = [label(path) for path in missing[: MOST_NAMED + 1]]
+    more = len(missing) - len(named)
+    return f"Still missing: {', '.join(named)}{f' and {more} more' if more else ''}."
+
+
+def _because(action: Action, validation: Validation) -> str:
+    if action == "reject":
+        return "the policy does not allow what was found"
+    if action == "approve":
+        return "all required fields are there and nothing speaks against it"
+    found = any(SEVERITY_OF[item.code] != "info" for item in validation.findings)
+    return " and ".join(
+        [
+            *(["what was found has to be weighed"] if found else []),
+            *(["something is missing"] if validation.missing else []),
+        ]
+    )
 
 
 def _who(app: Application) -> str:
@@ -93,10 +128,10 @@ def _who(app: Application) -> str:
 def _what(app: Application) -> str:
     business = f"{_shown(app.business_description, 200)} " if app.business_description else ""
     parts = [f"MCC {app.mcc}"] if app.mcc else []
-    for label, money in (("expects", app.expected_annual_volume), ("average ticket", app.avg_ticket)):
+    for what, money in (("expects", app.expected_annual_volume), ("average ticket", app.avg_ticket)):
         if money.amount:
-            period = " a year" if label == "expects" else ""
-            parts.append(f"{label} {money.amount} {money.currency or ''}".rstrip() + period)
+            period = " a year" if what == "expects" else ""
+            parts.append(f"{what} {money.amount} {money.currency or ''}".rstrip() + period)
     return f"{business}{'; '.join(parts)}{'.' if parts else ''}".strip()
 
 

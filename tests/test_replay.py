@@ -19,6 +19,7 @@ from graph.what_if import fork, substituted
 from graph.wiring import live_model, open_product
 from onboarding.door import make_part
 from onboarding.errors import BadInput, StorageUnavailable
+from onboarding.letters.words import one_line
 from onboarding.policy import DEFAULT_FILE, Policy
 from onboarding.screening import Watchlist
 from onboarding.settings import Settings
@@ -106,6 +107,21 @@ def test_a_request_an_answer_and_two_readings_replay_to_the_same_end(home):
     found = play(recorded(home, case))
     assert found.identical, found.to_json()
     assert [step.replayed for step in found.steps].count(["preprocess"]) == 2
+
+
+def test_other_words_for_the_summary_are_told_where_they_were_written_and_change_no_letter(home):
+    """As a release wrote them that summed up otherwise: a backtest over its cases is about outcomes."""
+    file = recorded(home, still(home, home.case()["id"])["id"])
+    now = one_line(file.reviews[0]["shown"]["summary"], 2000)
+    assert any(now in row["body"]["text"] for row in file.letters)
+    letters = [
+        row | {"body": row["body"] | {"text": row["body"]["text"].replace(now, "As then.")}} for row in file.letters
+    ]
+    reviews = [row | {"shown": row["shown"] | {"summary": "As then."}} for row in file.reviews]
+    found = play(file.with_(letters=letters, reviews=reviews))
+    assert not any(found.letters.values()), found.letters
+    other = [row | {"body": row["body"] | {"text": row["body"]["text"].replace("Please", "Pray")}} for row in letters]
+    assert play(file.with_(letters=other, reviews=reviews)).letters["changed"]
 
 
 def test_a_failed_activation_its_undoing_and_the_retry_replay_as_they_went(home):

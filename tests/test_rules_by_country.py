@@ -9,7 +9,9 @@ import pytest
 
 from onboarding.application import Application
 from onboarding.assess import assess
+from onboarding.catalogue import CATALOGUE, SEVERITIES
 from onboarding.checks.run import check
+from onboarding.finding import SEVERITY_OF
 from onboarding.policy import Policy
 from onboarding.reading.result import Reading
 from onboarding.screening import Watchlist
@@ -104,10 +106,34 @@ def test_the_summary_can_be_read_in_a_minute():
         "Second-hand and new books, with a small reading room. Customers pay at the till or in our web shop. "
         "MCC 5942; expects 210000.00 GBP a year; average ticket 18.40.\n"
         "Owners and officers: Moira Tansley 100 % (director, control person).\n"
-        "WARNING EMAIL_FREE_PROVIDER: gmail.com is a free mail provider.\n"
-        "Missing: persons[0].dob.\n"
-        "Risk low (7 of 100). Recommendation: review.\n"
-        "A person has to look at this."
+        "What stands out: The e-mail address belongs to a free mail provider, not to the business.\n"
+        "Still missing: full date of birth of person 1.\n"
+        "Recommended: review, because what was found has to be weighed and something is missing. "
+        "Risk low (7 of 100)."
+    )
+
+
+def test_the_summary_names_what_weighs_most_counts_the_rest_and_repeats_no_finding():
+    row = CLEAN[0]["application"]
+    bad = {"mcc": "7995", "bank.iban": "GB34BUKB20201555555555", "contact.email": "x", "website": "y"}
+    gaps = dict.fromkeys(("persons[0].dob", "address.city", "business_description", "contact.phone"))
+    validation, assessment = judged({**row, **bad, **gaps})
+    lines = assessment.summary.splitlines()
+    assert len(lines) <= 6
+    out = next(line for line in lines if line.startswith("What stands out: "))
+    ranks = {found.code: SEVERITIES.index(SEVERITY_OF[found.code]) for found in validation.findings}
+    worst = [code for code, rank in ranks.items() if rank == max(ranks.values())]
+    assert any(CATALOGUE[code].meaning in out for code in worst)
+    assert "And more findings: " in out
+    assert "and 1 more." in next(line for line in lines if line.startswith("Still missing: "))
+    assert not [found.message for found in validation.findings if found.message in assessment.summary]
+
+
+def test_the_summary_of_a_clean_case_says_why_it_may_be_approved():
+    _, assessment = judged(CLEAN[0]["application"])
+    assert assessment.summary.endswith(
+        "Recommended: approve, because all required fields are there and nothing speaks against it. "
+        "Risk low (0 of 100)."
     )
 
 
