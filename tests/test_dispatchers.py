@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +236,27 @@ def test_what_is_submitted_and_decided_with_the_engine_down_is_done_when_it_is_b
 on_prefect = pytest.mark.parametrize("installation", ["prefect"], indirect=True)
 
 
+@on_prefect
+def test_every_step_is_a_task_run_that_ended_as_the_step_did(installation):
+    """The trail's steps are the run's; the events that they are made of are not kept besides."""
+    prefect = installation.prefect
+    case_id = installation.reviewed(installation.submit("shown"))
+    events = installation.api.get(f"/v1/cases/{case_id}/events").json()["items"]
+    steps = sorted(event["data"]["step"] for event in events if event["type"] == "step.ended")
+    (run,) = prefect.runs(case_id)
+
+    def shown() -> list[dict[str, Any]]:
+        body = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+        found: list[dict[str, Any]] = prefect.ask("POST", "/task_runs/filter", json=body)
+        return found if len(found) >= len(steps) else []
+
+    found = wait_for(shown, 15, f"{steps} to be shown")
+    assert sorted(task["name"] for task in found) == steps
+    assert {task["state_type"] for task in found} == {"COMPLETED"}
+    assert all(task["run_count"] == 1 and task["end_time"] >= task["start_time"] for task in found)
+    assert prefect.ask("POST", "/events/filter", json={})["total"] == 0
+
+
 def intervals(fleet: Fleet, service: str, case_ids: list[str]) -> list[tuple[str, str]]:
     """When each activation of these cases was asked of the service, and when it stood there."""
     log = fleet.services_log()
@@ -301,6 +322,27 @@ def test_with_a_limit_of_one_two_workers_never_call_a_service_at_once(limited):
     assert len(one) == len(free) == 4
     assert overlaps(one) == 0
     assert overlaps(free) > 0
+
+
+@on_prefect
+def test_with_a_limit_of_two_cases_two_workers_never_run_three_at_once(installation):
+    """By Prefect's own clock: from when a run was let begin to when it ended."""
+    prefect, fleet = installation.prefect, installation.fleet
+    prefect.deploy(limit_cases=2)
+    try:
+        installation.instead()
+        fleet.workers.append(fleet.worker())
+        case_ids = [installation.submit(f"counted-{number}") for number in range(6)]
+        for case_id in case_ids:
+            installation.reviewed(case_id)
+            assert prefect.ended(case_id) == {"COMPLETED"}
+        runs = [run for case_id in case_ids for run in prefect.runs(case_id)]
+        begun = [(run["start_time"], 1) for run in runs]
+        inside = list(accumulate(step for _, step in sorted(begun + [(run["end_time"], -1) for run in runs])))
+        assert len(begun) >= 6
+        assert 1 <= max(inside) <= 2
+    finally:
+        prefect.deploy(limit_cases=1000)
 
 
 @on_prefect
