@@ -332,15 +332,19 @@ def test_with_a_limit_of_two_cases_two_workers_never_run_three_at_once(installat
     try:
         installation.instead()
         fleet.workers.append(fleet.worker())
-        case_ids = [installation.submit(f"counted-{number}") for number in range(6)]
+        slow = {"trading_name": "[svc1:slow:2]"}
+        case_ids = [installation.submit(f"counted-{number}", **slow) for number in range(6)]
         for case_id in case_ids:
             installation.reviewed(case_id)
-            assert prefect.ended(case_id) == {"COMPLETED"}
+        with ThreadPoolExecutor(6) as hands:
+            list(hands.map(installation.approve, case_ids))
+        installation.sound(*case_ids)
+        assert all(prefect.ended(case_id) == {"COMPLETED"} for case_id in case_ids)
         runs = [run for case_id in case_ids for run in prefect.runs(case_id)]
         begun = [(run["start_time"], 1) for run in runs]
         inside = list(accumulate(step for _, step in sorted(begun + [(run["end_time"], -1) for run in runs])))
-        assert len(begun) >= 6
-        assert 1 <= max(inside) <= 2
+        assert len(begun) >= 12
+        assert max(inside) == 2
     finally:
         prefect.deploy(limit_cases=1000)
 
