@@ -35,22 +35,26 @@ Served = Annotated[Product, Depends(served)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def bearer(request: Request, product: Served, credentials: Credentials) -> Actor:
+async def bearer(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Actor:
     """The actor behind the token. Raises Unauthorized. Looked up at every call: a revoked token ends at once."""
     if credentials is None:
         raise Unauthorized()
     token = credentials.credentials
-    row = await product.context.db.read(lambda tx: access.bearer(tx, token))
+    row = await product_of(request).context.db.read(lambda tx: access.bearer(tx, token))
     if row is None:
         raise Unauthorized("This token is not valid.")
     request.state.actor = Actor(row.name, row.role)
     return cast(Actor, request.state.actor)
 
 
-def may(what: str) -> Callable[[Actor], Awaitable[Actor]]:
-    """A dependency: the actor, if the role allows ``what``. Raises Forbidden."""
+def may(what: str) -> Callable[[Request, Credentials], Awaitable[Actor]]:
+    """A dependency: the actor, if the role allows ``what``. Raises Unauthorized, Forbidden.
 
-    async def check(actor: Annotated[Actor, Depends(bearer)]) -> Actor:
+    One for both questions: each dependency that FastAPI resolves costs a request as much as looking the token up.
+    """
+
+    async def check(request: Request, credentials: Credentials) -> Actor:
+        actor = await bearer(request, credentials)
         if actor.role not in MAY[what]:
             raise Forbidden(f"The role {actor.role} may not {what}.")
         return actor

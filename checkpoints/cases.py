@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, update
 
 from checkpoints import audit as trail
+from checkpoints import records
 from checkpoints.database import Tx
 from checkpoints.documents import digest
 from checkpoints.prepared import Prepared
@@ -89,7 +90,7 @@ def record(tx: Tx, case_id: str, result: CaseRecord) -> str:
 
 def record_of(tx: Tx, row: Any) -> CaseRecord | None:
     """What PreOnboarding established for this case row, or None before it finished."""
-    return CaseRecord.from_json(tx.codec.load(row.document, f"case:{row.id}")) if row.document else None
+    return tx.codec.load(row.document, f"case:{row.id}", records.parse).record if row.document else None
 
 
 def listed(

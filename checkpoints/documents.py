@@ -3,7 +3,7 @@
 import hashlib
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -57,10 +57,10 @@ class Codec:
         """
         return self.seal(orjson.dumps(document), where)
 
-    def load(self, data: bytes, where: str) -> Any:
-        """Open what :meth:`dump` made for the same place. Raises TamperedRecord on anything else."""
+    def load(self, data: bytes, where: str, parse: Callable[[bytes], Any] = orjson.loads) -> Any:
+        """Open what :meth:`dump` made for the same place, and ``parse`` it. Raises TamperedRecord on anything else."""
         try:
-            return orjson.loads(self.open(data, where))
+            return parse(self.open(data, where))
         except orjson.JSONDecodeError as error:
             raise TamperedRecord(f"The record {where} is not readable.") from error
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import String, bindparam, exists, func, insert, or_, select, update
 
-from checkpoints import access, cases, chases
+from checkpoints import access, cases, chases, records
 from checkpoints import audit as trail
 from checkpoints.database import Tx, stamp
 from checkpoints.documents import digest
@@ -165,6 +165,12 @@ def shown(tx: Tx, row: Any) -> dict[str, Any]:
     """What was on the page when this review was opened."""
     document: dict[str, Any] = tx.codec.load(row.shown, f"review:{row.id}")
     return document
+
+
+def shown_record(tx: Tx, row: Any) -> records.Parsed:
+    """The same of a review of the application: the record, and the hash of what was on the page."""
+    parsed: records.Parsed = tx.codec.load(row.shown, f"review:{row.id}", records.parse)
+    return parsed
 
 
 def decision_on(tx: Tx, id_: str) -> Any | None:

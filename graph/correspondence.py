@@ -82,7 +82,7 @@ def _changed(tx: Tx, case_id: str, review_id: str, record: CaseRecord) -> list[s
     last = reviews.find(tx, before[-1].review_id) if before else None
     if last is None or last.id == review_id:
         return []
-    return changes(CaseRecord.from_json(reviews.shown(tx, last)).application, record.application)
+    return changes(reviews.shown_record(tx, last).record.application, record.application)
 
 
 def requested(tx: Tx, case_id: str, review_id: str) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ async def look(service: Service, token: str) -> LinkView:
 
     def read(tx: Tx) -> LinkView:
         link, review = _live(tx, token)
-        record = CaseRecord.from_json(reviews.shown(tx, review))
+        record = reviews.shown_record(tx, review).record
         case = views.view(tx, cases.get(tx, review.case_id))
         return LinkView(link.action, link.reviewer, case, record, review.stage)
 

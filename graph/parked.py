@@ -1,10 +1,11 @@
 """Whether the running code can take up every case that waits, whatever release parked it."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.checkpoint.serde.types import INTERRUPT
+from langgraph.types import Interrupt
 
 from checkpoints import reviews
 from checkpoints.casefile import NEXT
@@ -19,11 +20,22 @@ def standing_at(found: CheckpointTuple) -> list[str]:
     return sorted(name.removeprefix(NEXT) for name in found.checkpoint["channel_values"] if name.startswith(NEXT))
 
 
-async def refuse_unknown_steps(graph: Graph, config: RunnableConfig) -> None:
-    """Raises UnknownGraphVersion when the thread stands at a node that this release does not have."""
+def interrupts_of(found: CheckpointTuple) -> tuple[Interrupt, ...]:
+    """What the thread waits for: as ``aget_state`` tells it, without the tasks it prepares for that."""
+    asked = (value for _, channel, value in found.pending_writes or () if channel == INTERRUPT)
+    return tuple(pending for value in asked for pending in value)
+
+
+async def latest(graph: Graph, config: RunnableConfig) -> CheckpointTuple | None:
+    """The thread's newest checkpoint, None where there is none."""
     saver: Any = graph.checkpointer
-    found = await saver.aget_tuple(config)
-    unknown = [name for name in standing_at(found) if name not in graph.nodes] if found else []
+    found: CheckpointTuple | None = await saver.aget_tuple(config)
+    return found
+
+
+def refuse_unknown_steps(graph: Graph, found: CheckpointTuple) -> None:
+    """Raises UnknownGraphVersion when the thread stands at a node that this release does not have."""
+    unknown = [name for name in standing_at(found) if name not in graph.nodes]
     if unknown:
         raise UnknownGraphVersion(f"The case stands at {', '.join(unknown)}, which this release does not have.")
 
@@ -39,9 +51,8 @@ async def stuck(db: Database, graph: Graph) -> list[str]:
 
 
 async def _why(graph: Graph, case_id: str, stage: Any, review_id: str) -> str | None:
-    saver: Any = graph.checkpointer
     try:
-        found = await saver.aget_tuple({"configurable": {"thread_id": case_id}})
+        found = await latest(graph, {"configurable": {"thread_id": case_id}})
     except TamperedRecord as error:
         return error.detail
     if found is None:
@@ -49,10 +60,5 @@ async def _why(graph: Graph, case_id: str, stage: Any, review_id: str) -> str | 
     at, expected = standing_at(found), WAITS[stage].node
     if expected not in at or expected not in graph.nodes:
         return f"it stands at {', '.join(at) or 'no step'}, this release waits for {stage} at {expected}"
-    return None if review_id in _asked(found.pending_writes or ()) else "its checkpoint waits for something else"
-
-
-def _asked(writes: Iterable[Any]) -> set[str]:
-    return {
-        pending.value["review_id"] for _, channel, value in writes if channel == "__interrupt__" for pending in value
-    }
+    asked = {pending.value["review_id"] for pending in interrupts_of(found)}
+    return None if review_id in asked else "its checkpoint waits for something else"

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
-from langgraph.types import Command  # noqa: TID251 - this is the runner: the one place that resumes
+from langgraph.types import Command, Interrupt  # noqa: TID251 - this is the runner: the one place that resumes
 
 from checkpoints import cases, reviews, traces
 from checkpoints.database import Tx, stamp
@@ -21,7 +21,7 @@ from graph import correspondence
 from graph.builder import Graph
 from graph.context import Context
 from graph.lease import Lease, Leases
-from graph.parked import refuse_unknown_steps
+from graph.parked import interrupts_of, latest, refuse_unknown_steps, standing_at
 from graph.state import GRAPH_VERSION, Started, newer
 from graph.step import SUSPECT
 from onboarding import faults, tracing
@@ -40,7 +40,6 @@ KNOWN_VERSIONS: Final = frozenset({GRAPH_VERSION})
 STEPS_A_RUN: Final = 60
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
-_INTERRUPTS: Final = "__interrupt__"
 _SET_ASIDE: Final = (GateRefused, TamperedRecord, UnknownGraphVersion)
 _log = logging.getLogger("onboard.runner")
 
@@ -182,16 +181,18 @@ class Runner:
             control.request_drain("SIGTERM")
         faults.point("resume.before")
         try:
-            state = await self.graph.ainvoke(
+            ended = await self.graph.ainvoke(
                 what,
                 config,
                 context=lease.context,
                 durability="async",
                 control=control,
+                output_keys=[],  # what a run comes to stands in the checkpoints, not in what it hands back
+                version="v2",
             )
         finally:
             self._running.pop(row.id, None)
-        return [pending.value["review_id"] for pending in state.get(_INTERRUPTS, ())]
+        return [pending.value["review_id"] for pending in ended.interrupts]
 
     async def _input(self, row: Any, config: RunnableConfig) -> Input:
         """What the graph is to be called with: the start, a resume by interrupt id, None to continue, or NOTHING."""
@@ -200,19 +201,18 @@ class Runner:
         start = Started(case_id=row.id, graph_version=GRAPH_VERSION, version=row.version)
         if row.status == "received" and row.attempts == 0:
             return start
-        snapshot = await self.graph.aget_state(config)
-        if snapshot.created_at is None:
+        found = await latest(self.graph, config)
+        if found is None:
             await self.context.db.read(partial(_never_shown, row))
             return start
-        if snapshot.interrupts:
-            return await self._resume(row.id, snapshot.interrupts)
-        if not snapshot.next and row.status in CLOSED:
+        refuse_unknown_steps(self.graph, found)
+        if asked := interrupts_of(found):
+            return await self._resume(row.id, asked)
+        if row.status in CLOSED and not standing_at(found):
             return NOTHING
-        if not snapshot.next:
-            await refuse_unknown_steps(self.graph, config)
         return None
 
-    async def _resume(self, case_id: str, interrupts: tuple[Any, ...]) -> Input:
+    async def _resume(self, case_id: str, interrupts: tuple[Interrupt, ...]) -> Input:
         """Answer the waits whose decision is recorded, each by its own id."""
         answers: dict[str, Any] = {}
         for pending in interrupts:

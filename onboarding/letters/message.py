@@ -6,8 +6,9 @@ from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
+from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from onboarding.errors import BadInput
 from onboarding.letters.letter import SUBJECT_LIMIT, Letter
@@ -15,11 +16,18 @@ from onboarding.letters.words import one_line
 
 
 class Headers(HeaderRegistry):
-    """The library's registry, which makes a class a header: here one for each name, and not one for each letter."""
+    """The library's registry, which makes a class a header and parses each anew.
+
+    Here there is one class for each name, and what stands in every letter alike is parsed once.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._made: dict[str, type[BaseHeader]] = {}
+        self._parsed = lru_cache(256)(super().__call__)
+
+    def __call__(self, name: str, value: Any) -> BaseHeader:
+        return self._parsed(name, value) if name in _ALIKE else super().__call__(name, value)
 
     def __getitem__(self, name: str) -> type[BaseHeader]:
         made = self._made.get(name)
@@ -28,6 +36,11 @@ class Headers(HeaderRegistry):
         return made
 
 
+_ALIKE: Final = {"From", "Reply-To", "Auto-Submitted", "X-Auto-Response-Suppress"} | {
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+}
 _HEADERS: Final = Headers()
 ASCII: Final = SMTP.clone(header_factory=_HEADERS)
 UTF8: Final = SMTPUTF8.clone(header_factory=_HEADERS)
@@ -57,9 +70,9 @@ def compose(
     addresses = [parse_address(sender), parse_address(recipient)]
     ascii_only = all(address.addr_spec.isascii() for address in addresses)
     message = EmailMessage(policy=ASCII if ascii_only else UTF8)
-    message["From"], message["To"] = addresses
+    message["From"], message["To"] = str(addresses[0]), addresses[1]
     if reply_to:
-        message["Reply-To"] = parse_address(reply_to)
+        message["Reply-To"] = str(parse_address(reply_to))
     message["Subject"] = one_line(letter.subject, SUBJECT_LIMIT)
     message["Date"] = format_datetime(date.astimezone(UTC))
     message["Message-ID"] = message_id
