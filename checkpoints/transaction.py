@@ -23,7 +23,7 @@ def utc_now() -> datetime:
 
 def stamp(at: datetime) -> str:
     """The one text form of a time in the ledger: UTC, milliseconds, sorts as text."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def moved(case_id: str) -> str:
@@ -34,7 +34,7 @@ def moved(case_id: str) -> str:
 class Tx:
     """A transaction in progress: the connection, the codec, one ``now`` for all it writes, and whom it touched."""
 
-    __slots__ = ("closing", "codec", "conn", "dialect", "heads", "now", "raw", "touched")
+    __slots__ = ("_at", "_now", "closing", "codec", "conn", "dialect", "heads", "raw", "touched")
 
     def __init__(
         self,
@@ -49,13 +49,21 @@ class Tx:
         """The driver's connection under ``conn``, where prepared statements may run on it directly."""
         self.dialect = "sqlite" if raw is not None else conn.dialect.name
         self.codec = codec
-        self.now = stamp(now)
+        self._at = now
+        self._now: str | None = None
         self.touched: set[str] = set()
         """Case ids whose watchers are told after the commit."""
         self.heads = {} if heads is None else heads
         """The last link of the audit chain of cases written lately; the database forgets it when a write fails."""
         self.closing: dict[Any, Callable[[Tx], None]] = {}
         """What is gathered while the work runs and written at its end, in as few statements as it takes."""
+
+    @property
+    def now(self) -> str:
+        """The one time of all it writes, in the ledger's text form: made when asked for, as few reads need it."""
+        if self._now is None:
+            self._now = stamp(self._at)
+        return self._now
 
     def finish(self) -> None:
         """Write what was gathered: the last thing a piece of work does."""
