@@ -4,6 +4,9 @@ BIN := .venv/bin
 BUILT := .venv/.built
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
+# The suite starts hundreds of Pythons: without bytecode beside the sources each of them compiles what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test serve cluster check bench format lint types imports lock clean
 
 demo: $(BUILT) ## The main job, end to end, unattended

