@@ -54,9 +54,9 @@ def locked(world: World) -> Iterator[None]:
 TROUBLES = [full_disk, pytest.param(locked, marks=pytest.mark.slow)]
 
 
-def at_once(*sends: Callable[[], httpx.Response]) -> list[httpx.Response]:
-    """Their answers: who is made to wait for a lock waits beside the others."""
-    with ThreadPoolExecutor(len(sends)) as pool:
+def answers(trouble: Callable[[World], Any], *sends: Callable[[], httpx.Response]) -> list[httpx.Response]:
+    """One after the other; but who is made to wait for a lock waits beside the others."""
+    with ThreadPoolExecutor(len(sends) if trouble is locked else 1) as pool:
         return [sent.result() for sent in [pool.submit(send) for send in sends]]
 
 
@@ -79,7 +79,8 @@ def test_what_cannot_be_stored_is_refused_with_all_that_was_typed_and_sent_again
     start, path = browser.open("/apply"), begun(browser)
     page = browser.open(path)
     with trouble(world):
-        begin, *backs = at_once(
+        begin, *backs = answers(
+            trouble,
             lambda: browser.send("/apply", start, first),
             lambda: browser.send(path, page, values | ROLES | {"do": "save"}),
             lambda: browser.send(path, page, values | ROLES | {"do": "upload"}, BIG),
@@ -149,7 +150,8 @@ def test_a_decision_that_cannot_be_stored_comes_back_with_its_words_on_the_desk_
         "comment": "a <b>long</b> thought",
     }
     with trouble(world):
-        backs = at_once(
+        backs = answers(
+            trouble,
             lambda: seat.post(f"{path}/decision", sent),
             lambda: world.http.post(link, data={"comment": sent["comment"]}),
         )
