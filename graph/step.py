@@ -1,7 +1,6 @@
 """What every working node gets around it: fault points, its event in the trail, its duration in the metrics."""
 
 import functools
-import inspect
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -13,6 +12,7 @@ from langgraph.runtime import Runtime
 from checkpoints import audit, cases
 from checkpoints.database import Tx
 from graph.context import Context
+from graph.state import Started
 from onboarding import faults, tracing
 
 P = ParamSpec("P")
@@ -33,8 +33,8 @@ def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]
 
     @functools.wraps(node)
     async def observed(*args: P.args, **kwargs: P.kwargs) -> Update:
-        bound = signature.bind(*args, **kwargs).arguments
-        state, runtime = bound["state"], cast(Runtime[Context], bound["runtime"])
+        state = cast(Started, args[0] if args else kwargs["state"])
+        runtime = cast(Runtime[Context], kwargs["runtime"] if "runtime" in kwargs else args[1])
         faults.point(f"{name}.before", state["case_id"])
         started, context = time.perf_counter(), runtime.context
         CURRENT.set(name)
@@ -55,7 +55,6 @@ def step(node: Callable[P, Awaitable[Update]]) -> Callable[P, Awaitable[Update]]
         faults.point(f"{name}.after", state["case_id"])
         return update
 
-    signature = inspect.signature(node)
     return observed
 
 
