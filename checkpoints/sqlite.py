@@ -254,10 +254,11 @@ class SqliteDatabase:
         self._begin()
 
     def _fail(self, batch: Sequence[Job], error: Exception) -> None:
+        """Nothing of it was stored: also who was refused was refused for something that is not so any more."""
         _log.error("commit failed: %s", error)
         for job in batch:
             job.result = None
-            job.error = job.error or _as_told(error)
+            job.error = _unavailable(error)
         try:
             if self._raw.in_transaction:
                 self._raw.execute("ROLLBACK")
@@ -320,8 +321,10 @@ def _runs(batch: Sequence[Job]) -> Iterator[tuple[Sink | None, Iterator[Job]]]:
 
 def _as_told(error: Exception) -> Exception:
     """What the caller gets: its own error, or StorageUnavailable for the storage's."""
-    if not isinstance(error, STORAGE):
-        return error
+    return _unavailable(error) if isinstance(error, STORAGE) else error
+
+
+def _unavailable(error: Exception) -> StorageUnavailable:
     told = StorageUnavailable()
     told.__cause__ = error
     return told

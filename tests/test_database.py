@@ -165,6 +165,27 @@ async def test_a_full_disk_is_refused_honestly_and_it_goes_on_after(lite: Sqlite
     assert await lite.read(keys) == sorted({*accepted, 2})
 
 
+async def test_what_was_refused_because_of_something_that_was_never_stored_is_not_refused_for_it(
+    lite: SqliteDatabase,
+) -> None:
+    """Two decisions at once on a full disk: neither stands, so nobody may hear that the other one does."""
+    await lite.write(
+        lambda tx: tx.conn.exec_driver_sql(
+            "CREATE TABLE late (k INTEGER REFERENCES t (k) DEFERRABLE INITIALLY DEFERRED)"  # refused by COMMIT itself
+        )
+    )
+
+    def decide(tx: Tx) -> None:
+        if tx.conn.exec_driver_sql("SELECT count(*) FROM t").scalar_one():
+            raise Conflict("already decided")
+        put(1)(tx)
+        tx.conn.exec_driver_sql("INSERT INTO late VALUES (999)")
+
+    answers = await asyncio.gather(lite.write(decide), lite.write(decide), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [StorageUnavailable, StorageUnavailable]
+    assert await lite.read(keys) == []
+
+
 async def test_a_locked_file_is_refused_and_it_goes_on_after(lite: SqliteDatabase) -> None:
     other = sqlite3.connect(lite.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
