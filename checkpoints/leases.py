@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
+from checkpoints.prepared import Prepared
 from checkpoints.transaction import Database, Job, Listener, Sink, T, Tx, Work
 from onboarding.errors import LeaseLost
 
@@ -17,21 +18,23 @@ _NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """Milliseconds since 1970, by the database's clock."""
 _TAKE: Final = f"""
 INSERT INTO leases AS l (case_id, fence, owner, seen, until)
-SELECT id, {_NOW}, :owner, {_NOW}, {_NOW} + :ms FROM cases WHERE id = :case_id {{due}}
+SELECT id, {_NOW}, CAST(:owner AS text), {_NOW}, {_NOW} + :ms FROM cases WHERE id = :case_id {{due}}
 ON CONFLICT (case_id) DO UPDATE SET
   fence = greatest(l.fence + 1, EXCLUDED.fence), owner = EXCLUDED.owner, seen = {_NOW}, until = {_NOW} + :ms
 WHERE l.until < {_NOW} OR l.owner IS NULL OR l.owner = EXCLUDED.owner
 RETURNING fence
 """  # noqa: S608 - only our own constants are put in
-_TAKE_ANY: Final = text(_TAKE.format(due=""))
-_TAKE_DUE: Final = text(_TAKE.format(due="AND work_asked > work_done AND status <> 'quarantined'"))
+_TAKE_ANY: Final = Prepared(text(_TAKE.format(due="")))
+_TAKE_DUE: Final = Prepared(text(_TAKE.format(due="AND work_asked > work_done AND status <> 'quarantined'")))
 _RENEW: Final = text(f"""
 UPDATE leases SET seen = {_NOW}, until = {_NOW} + :ms
 FROM unnest(CAST(:cases AS text[]), CAST(:fences AS bigint[])) AS mine (case_id, fence)
 WHERE leases.case_id = mine.case_id AND leases.fence = mine.fence RETURNING leases.case_id
 """)  # noqa: S608
-_RELEASE: Final = text("UPDATE leases SET owner = NULL, until = 0 WHERE case_id = :case_id AND fence = :fence")
-_HOLD: Final = text("SELECT fence FROM leases WHERE case_id = :case_id FOR SHARE")
+_RELEASE: Final = Prepared(
+    text("UPDATE leases SET owner = NULL, until = 0 WHERE case_id = :case_id AND fence = :fence")
+)
+_HOLD: Final = Prepared(text("SELECT fence FROM leases WHERE case_id = :case_id FOR SHARE"))
 _BURY: Final = text(f"""
 UPDATE leases SET owner = NULL, until = 0 WHERE owner IS NOT NULL AND seen < {_NOW} - :grace
 AND pg_postmaster_start_time() < clock_timestamp() - :grace * interval '1 ms'
@@ -52,8 +55,8 @@ def take(tx: Tx, case_id: str, owner: str, seconds: float, *, due: bool = True) 
 
     What the same owner held before is over: its old token is refused from now on.
     """
-    given = {"case_id": case_id, "owner": owner, "ms": round(seconds * 1000)}
-    token: int | None = tx.conn.execute(_TAKE_DUE if due else _TAKE_ANY, given).scalar_one_or_none()
+    taking = _TAKE_DUE if due else _TAKE_ANY
+    token: int | None = taking.scalar(tx, case_id=case_id, owner=owner, ms=round(seconds * 1000))
     return token
 
 
@@ -71,7 +74,7 @@ def sign_seconds(seconds: float) -> float:
 
 def release(tx: Tx, case_id: str, token: int) -> None:
     """Give the case back, if it is still held under this token."""
-    tx.conn.execute(_RELEASE, {"case_id": case_id, "fence": token})
+    _RELEASE.run(tx, case_id=case_id, fence=token)
 
 
 def bury(tx: Tx, seconds: float) -> int:
@@ -92,7 +95,7 @@ def running(tx: Tx) -> list[Any]:
 
 def hold(tx: Tx, case_id: str, token: int) -> None:
     """Keep the case from being taken over until this transaction ends. Raises LeaseLost when it was already."""
-    if tx.conn.execute(_HOLD, {"case_id": case_id}).scalar_one_or_none() != token:
+    if _HOLD.scalar(tx, case_id=case_id) != token:
         raise LeaseLost()
 
 

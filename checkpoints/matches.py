@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, exists, func, insert, or_, select
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, exists, func, insert, or_, select, text
 
 from checkpoints.database import Tx
 from checkpoints.prepared import Prepared
@@ -13,6 +13,7 @@ from checkpoints.schema import cases, match_keys, match_order
 _KEYS: Final = Prepared(select(match_keys.c.key_hash).where(match_keys.c.case_id == bindparam("of_case")))
 _ADD_KEY: Final = Prepared(insert(match_keys), "key_hash", "case_id")
 _PLACE: Final = Prepared(select(match_order.c.seq).where(match_order.c.case_id == bindparam("of_case")))
+_ALONE: Final = Prepared(text("SELECT pg_advisory_xact_lock(7301946251)"))
 _ADD_PLACE: Final = Prepared(insert(match_order), "case_id")
 
 
@@ -52,7 +53,7 @@ def earlier_matches(tx: Tx, case_id: str, keys: Iterable[str], limit: int = 200)
     """
     wanted = list(dict.fromkeys(keys))
     if tx.dialect == "postgresql":
-        tx.conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7301946251)")
+        _ALONE.first(tx)
     if _PLACE.first(tx, of_case=case_id) is None:
         _ADD_PLACE.run(tx, case_id=case_id)
     index(tx, case_id, wanted)

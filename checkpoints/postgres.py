@@ -13,22 +13,25 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from checkpoints.documents import Codec
 from checkpoints.postgres_lane import Lane
 from checkpoints.postgres_news import News
+from checkpoints.postgres_pool import Connections
 from checkpoints.postgres_trouble import Guests, Patience, is_passing
 from checkpoints.transaction import Job, Listener, Sink, T, Tx, Work, tell, utc_now
 from onboarding.errors import StorageUnavailable
 
-_BEGIN: Final = """
-SELECT clock_timestamp(), pg_current_xact_id()::text,
-set_config('idle_in_transaction_session_timeout', %s, true), set_config('lock_timeout', %s, true)
-"""
+if TYPE_CHECKING:
+    from checkpoints.postgres_wire import Wire
+
+_BEGIN: Final = "BEGIN; SELECT clock_timestamp(), pg_current_xact_id()::text"
+_NOW: Final = "SELECT clock_timestamp()"
+_FRESH: Final = 1.0
+"""Seconds for which the server's time is reckoned from when it was last asked, where only reading goes by it."""
 _log = logging.getLogger("onboard.database")
 R = TypeVar("R")
 BESIDE_THE_POOL: Final = 5
@@ -60,21 +63,15 @@ class PostgresDatabase:
         self.commits = 0
         self._seen = (utc_now(), time.monotonic())
         self._patience = patience
-        self._standstill = f"{round(standstill * 1000)}ms"
-        self._engine = create_engine(
-            url.replace("postgresql://", "postgresql+psycopg://", 1),
-            pool_size=pool + BESIDE_THE_POOL,
-            max_overflow=0,
-            connect_args={"application_name": self.owner, "connect_timeout": 10},
-        )
+        self._connections = Connections(url, self.owner, pool + BESIDE_THE_POOL, f"{round(standstill * 1000)}ms")
         self._threads = ThreadPoolExecutor(pool, thread_name_prefix="ledger")
         self._poster = ThreadPoolExecutor(1, thread_name_prefix="ledger-post")
         self._posted: set[Future[None]] = set()
         self._listeners: list[Listener] = []
         self._guests = Guests()
-        self._news = News(self._engine, self.owner)
-        self._writing = Lane("state-write", self._engine, lambda: self.codec, patience, self._standstill, self._counted)
-        self._looking = Lane("state-read", self._engine, lambda: self.codec, patience, self._standstill)
+        self._news = News(self._connections, self.owner)
+        self._writing = Lane("state-write", self._connections, lambda: self.codec, patience, self._counted)
+        self._looking = Lane("state-read", self._connections, lambda: self.codec, patience)
 
     def clock(self) -> datetime:
         """The server's time when it was last seen, and what has passed since: this host's clock is not asked."""
@@ -112,7 +109,7 @@ class PostgresDatabase:
         return await job.wait()
 
     async def read(self, work: Work[T]) -> T:
-        """Run ``work`` on one snapshot."""
+        """Run ``work``; each statement sees what was committed when it began."""
         with self._guests:
             return await self._in_turn(self._look, work)
 
@@ -153,7 +150,7 @@ class PostgresDatabase:
             self._news.close()
             self._writing.join()
             self._looking.join()
-            self._engine.dispose()
+            self._connections.dispose()
 
         await asyncio.get_running_loop().run_in_executor(None, drain)
 
@@ -169,33 +166,39 @@ class PostgresDatabase:
         return self._patiently(lambda patience: self._once(work, patience))
 
     def _once(self, work: Work[T], patience: Patience) -> T:
-        with self._engine.connect() as conn:
-            now, xid = self._begin(conn)
-            tx = Tx(conn, self.codec, now)
+        with self._connections.taken() as (conn, wire):
+            now, xid = self._begin(wire)
+            tx = Tx(conn, self.codec, now, wire=wire)
             result = work(tx)
             tx.finish()
-            try:
-                conn.commit()
-            except DBAPIError as error:
-                if not (error.connection_invalidated and self._was_committed(xid, patience)):
-                    raise
+            self._commit(wire, xid, patience)
         self._counted()
         tell(self._listeners, tx.touched)
         self._news.tell(tx.touched)
         return result
 
-    def _begin(self, conn: Connection) -> tuple[datetime, str]:
+    def _begin(self, wire: "Wire") -> tuple[datetime, str]:
         asked = time.monotonic()
-        now, xid, *_ = conn.exec_driver_sql(_BEGIN, (self._standstill, self._standstill)).one()
+        now, xid = wire.script(_BEGIN).one()
         self._seen = (now, asked)
         return now, xid
+
+    def _commit(self, wire: "Wire", xid: str, patience: Patience) -> None:
+        try:
+            done = wire.script("COMMIT").status
+        except DBAPIError as error:
+            if not (error.connection_invalidated and self._was_committed(xid, patience)):
+                raise
+        else:
+            if done != b"COMMIT":  # the work went on after one of its statements had failed
+                raise StorageUnavailable("The transaction was undone by the server; nothing was stored.")
 
     def _was_committed(self, xid: str, patience: Patience) -> bool:
         """Ask the server what became of a transaction whose COMMIT was not answered."""
         while True:
             try:
-                with self._engine.connect() as conn:
-                    status = conn.exec_driver_sql("SELECT pg_xact_status(%s::xid8)", (xid,)).scalar_one()
+                with self._connections.taken() as (_, wire):
+                    (status,) = wire.once("SELECT pg_xact_status($1::xid8)", [xid]).one()
                 if status in ("committed", "aborted"):
                     return bool(status == "committed")
             except DBAPIError as error:
@@ -209,13 +212,17 @@ class PostgresDatabase:
 
     def _look(self, work: Work[T]) -> T:
         def once(_: Patience) -> T:
-            with self._engine.connect() as conn:
-                asked = time.monotonic()
-                now: datetime = conn.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
-                self._seen = (now, asked)
-                return work(Tx(conn, self.codec, now))
+            with self._connections.taken() as (conn, wire):
+                return work(Tx(conn, self.codec, self._about_now(wire), wire=wire))
 
         return self._patiently(once)
+
+    def _about_now(self, wire: "Wire") -> datetime:
+        """The server's time: asked for, unless it was a moment ago."""
+        asked = time.monotonic()
+        if not 0 <= asked - self._seen[1] < _FRESH:
+            self._seen = (wire.execute(_NOW).one()[0], asked)
+        return self.clock()
 
     def _patiently(self, once: Callable[[Patience], R]) -> R:
         patience = Patience(self._patience, time.monotonic)

@@ -5,20 +5,21 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from checkpoints.documents import Codec
+from checkpoints.postgres_pool import Connections
 from checkpoints.postgres_trouble import Patience, is_passing
 from checkpoints.queue import JobQueue
 from checkpoints.transaction import Job, Sink, Tx, answer, orphaned
 from onboarding.errors import StorageUnavailable
 
-_LIMITS: Final = """
-SELECT set_config('idle_in_transaction_session_timeout', %s, false), set_config('lock_timeout', %s, false)
-"""
+if TYPE_CHECKING:
+    from checkpoints.postgres_wire import Wire
+
 _log = logging.getLogger("onboard.database")
 
 
@@ -28,19 +29,17 @@ class Lane:
     def __init__(
         self,
         name: str,
-        engine: Engine,
+        connections: Connections,
         codec: Callable[[], Codec],
         patience: float,
-        standstill: str,
         done: Callable[[], None] = lambda: None,
     ) -> None:
-        self._engine = engine
+        self._connections = connections
         self._codec = codec
         self._patience = patience
-        self._standstill = standstill
         self._done = done
         self._queue = JobQueue()
-        self._conn: Connection | None = None
+        self._kept: "tuple[Connection, Wire] | None" = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -70,7 +69,8 @@ class Lane:
         patience = Patience(self._patience)
         while jobs:
             try:
-                sink.write(Tx(self._connection(), self._codec(), datetime.now(UTC)), jobs)
+                conn, wire = self._connection()
+                sink.write(Tx(conn, self._codec(), datetime.now(UTC), wire=wire), jobs)
                 sink.committed()
                 self._done()
                 return
@@ -92,17 +92,17 @@ class Lane:
         for job in jobs:
             job.error = job.error or told
 
-    def _connection(self) -> Connection:
+    def _connection(self) -> "tuple[Connection, Wire]":
         """The lane's connection, in autocommit: a statement is a transaction unless the sink begins one."""
-        if self._conn is None:
-            self._conn = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            self._conn.exec_driver_sql(_LIMITS, (self._standstill, self._standstill))
-        return self._conn
+        if self._kept is None:
+            self._kept = self._connections.kept()
+        return self._kept
 
     def _hang_up(self) -> None:
-        if self._conn is not None:
-            conn, self._conn = self._conn, None
+        if self._kept is not None:
+            (conn, wire), self._kept = self._kept, None
             try:
+                self._connections.gone(conn, wire)
                 conn.invalidate()
             finally:
                 conn.close()

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+
+from checkpoints.postgres_pool import Connections
 
 _CHANNEL: Final = "onboard_touched"
 _TOGETHER: Final = 0.02
@@ -25,8 +26,8 @@ _log = logging.getLogger("onboard.database")
 class News:
     """Tells with a thread that starts at the first thing to tell, listens with another that starts at the first ear."""
 
-    def __init__(self, engine: Engine, owner: str) -> None:
-        self._engine = engine
+    def __init__(self, connections: Connections, owner: str) -> None:
+        self._connections = connections
         self._owner = owner
         self._lock = threading.Lock()
         self._touched: set[str] = set()
@@ -69,17 +70,17 @@ class News:
             with self._lock:
                 touched, self._touched = sorted(self._touched), set()
             try:
-                with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+                with self._connections.taken() as (_, wire):
                     for start in range(0, len(touched), _AT_ONCE):
                         message = "\n".join([self._owner, *touched[start : start + _AT_ONCE]])
-                        conn.exec_driver_sql("SELECT pg_notify(%s, %s)", (_CHANNEL, message))
+                        wire.execute("SELECT pg_notify($1, $2)", [_CHANNEL, message])
             except SQLAlchemyError as error:
                 _log.warning("others were not told of %d cases: %s", len(touched), type(error).__name__)
 
     def _listen_forever(self) -> None:
         while not self._stopping.is_set():
             try:
-                with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+                with self._connections.engine.connect() as conn:
                     conn.exec_driver_sql(f"LISTEN {_CHANNEL}")
                     try:
                         self._hear(conn.connection.dbapi_connection)

@@ -2,21 +2,23 @@
 
 Its Core is how a query is written here, for SQLite and PostgreSQL alike; but to build, look up and wrap one execution
 costs ten times what SQLite takes for an indexed query. A prepared statement keeps its text and the order of its
-parameters. Where the transaction has the driver's own connection at hand it runs there, else through SQLAlchemy, whose
-wrapped errors PostgreSQL's retries go by.
+parameters. Where the transaction has the driver's own connection at hand it runs there, else through SQLAlchemy.
 """
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Dialect, Executable, Insert, Update
+from sqlalchemy import Dialect, Executable, Insert, LargeBinary, Update
 from sqlalchemy.sql.selectable import ReturnsRows
 from sqlalchemy.types import TypeEngine
 
-from checkpoints.transaction import Tx
+from checkpoints.transaction import Tx, Wire
 
 _Process = Callable[[Any], Any]
+_FEW: Final = 4
+"""Rows up to which an INSERT of several is prepared, for each number of them."""
 
 
 class Prepared:
@@ -55,9 +57,13 @@ class Prepared:
     def many(self, tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
         """Carry it out once for each row."""
         text = self._texts.get(tx.dialect) or self._compile(tx)
-        if tx.raw is not None:
+        if not rows:
+            return
+        if tx.wire is not None:
+            text.wire.many(tx.wire, rows)
+        elif tx.raw is not None:
             tx.raw.executemany(text.sql, [text.arguments(row) for row in rows])
-        elif rows:
+        else:
             tx.conn.exec_driver_sql(text.sql, [text.arguments(row) for row in rows])
 
     def _compile(self, tx: Tx) -> "_Text":
@@ -83,6 +89,8 @@ class _Text:
         self._given = [(n, name, _binder(binds[name].type, dialect)) for n, name in given]
         self._names = frozenset(name for _, name, _ in self._given)
         self._order = order
+        self._wire: _OnWire | None = None
+        self._types = [binds[name].type for name in order]
         read = list(statement.exported_columns) if isinstance(statement, ReturnsRows) else []
         self._make: Callable[[Sequence[Any]], Any] = _named([column.key for column in read]) if read else tuple
         self._readers = [(n, process) for n, c in enumerate(read) if (process := _reader(c.type, dialect)) is not None]
@@ -97,8 +105,17 @@ class _Text:
             raise KeyError(*(values.keys() - self._names))
         return tuple(found) if self._positional else dict(zip(self._order, found, strict=True))
 
+    @property
+    def wire(self) -> "_OnWire":
+        """The same statement for PostgreSQL's own protocol."""
+        if self._wire is None:
+            self._wire = _OnWire(self.sql, self._order, self._types, self._standing, self._given)
+        return self._wire
+
     def cursor(self, tx: Tx, values: Mapping[str, Any]) -> Any:
         """The result, from the driver itself or through SQLAlchemy."""
+        if tx.wire is not None:
+            return tx.wire.execute(self.wire.sql, self.wire.arguments(values))
         arguments = self.arguments(values)
         if tx.raw is not None:
             return tx.raw.execute(self.sql, arguments)
@@ -111,6 +128,50 @@ class _Text:
                 values[n] = process(values[n])
             found = values
         return self._make(found)
+
+
+class _OnWire:
+    """A statement with ``$1`` for its first parameter, as the server itself reads it."""
+
+    def __init__(
+        self,
+        sql: str,
+        order: Sequence[str],
+        types: Sequence[TypeEngine[Any]],
+        standing: list[Any],
+        given: Sequence[tuple[int, str, _Process | None]],
+    ) -> None:
+        at = {name: n for n, name in enumerate(order)}
+        binary = [isinstance(kind, LargeBinary) for kind in types]
+        self._pieces = re.split(r"%\((\w+)\)s", sql.replace("%%", "%"))
+        self._at = [(at[name], "::BYTEA" if binary[at[name]] else "") for name in self._pieces[1::2]]
+        self._standing = standing
+        self._given = [(n, name, None if binary[n] else process) for n, name, process in given]
+        self.sql = self._written(self._pieces, 0)
+
+    def _written(self, pieces: Sequence[str], after: int) -> str:
+        marks = [f"${n + 1 + after}{cast}" for n, cast in self._at]
+        return "".join(f"{text}{mark}" for text, mark in zip(pieces[::2], [*marks, ""], strict=True))
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The parameters in their order. Raises KeyError."""
+        found = self._standing.copy()
+        for n, name, process in self._given:
+            value = values[name]
+            found[n] = value if process is None else process(value)
+        if len(values) != len(self._given):
+            raise KeyError(*(values.keys() - {name for _, name, _ in self._given}))
+        return found
+
+    def many(self, wire: Wire, rows: Sequence[Mapping[str, Any]]) -> None:
+        """All rows of an INSERT in one statement. Raises ValueError for any other statement."""
+        head, found, first = self._pieces[0].rpartition("VALUES (")
+        if not found or not re.fullmatch(r"(::\w+)?\)", self._pieces[-1]):
+            raise ValueError("only a plain INSERT takes many rows")
+        group, width = ["(" + first, *self._pieces[1:]], len(self._standing)
+        groups = ", ".join(self._written(group, n * width) for n in range(len(rows)))
+        run = wire.execute if len(rows) <= _FEW else wire.once
+        run(f"{head}VALUES {groups}", [value for row in rows for value in self.arguments(row)])
 
 
 def _named(names: Sequence[str]) -> Callable[[Sequence[Any]], Any]:

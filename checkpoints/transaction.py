@@ -31,10 +31,20 @@ def moved(case_id: str) -> str:
     return f"{case_id} moved"
 
 
+class Wire(Protocol):
+    """PostgreSQL's own connection: statements with ``$1``-style parameters, answered like a cursor's."""
+
+    def execute(self, sql: str, arguments: Sequence[Any] = ()) -> Any:
+        """One statement, prepared at its first use."""
+
+    def once(self, sql: str, arguments: Sequence[Any]) -> Any:
+        """One statement that is not worth preparing."""
+
+
 class Tx:
     """A transaction in progress: the connection, the codec, one ``now`` for all it writes, and whom it touched."""
 
-    __slots__ = ("_at", "_now", "closing", "codec", "conn", "dialect", "heads", "raw", "touched")
+    __slots__ = ("_at", "_now", "closing", "codec", "conn", "dialect", "heads", "raw", "touched", "wire")
 
     def __init__(
         self,
@@ -43,10 +53,13 @@ class Tx:
         now: datetime,
         heads: dict[str, tuple[int, str]] | None = None,
         raw: sqlite3.Connection | None = None,
+        wire: "Wire | None" = None,
     ) -> None:
         self.conn = conn
         self.raw = raw
-        """The driver's connection under ``conn``, where prepared statements may run on it directly."""
+        """SQLite's own connection under ``conn``, where prepared statements may run on it directly."""
+        self.wire = wire
+        """The same on PostgreSQL."""
         self.dialect = "sqlite" if raw is not None else conn.dialect.name
         self.codec = codec
         self._at = now
@@ -70,6 +83,12 @@ class Tx:
         for write in list(self.closing.values()):
             write(self)
         self.closing.clear()
+
+
+def wire_of(tx: Tx) -> Wire:
+    """PostgreSQL's own connection, where there must be one."""
+    assert tx.wire is not None
+    return tx.wire
 
 
 Work = Callable[[Tx], T]

@@ -1,0 +1,65 @@
+"""The connections of one process to PostgreSQL: in autocommit, so that a transaction is what says BEGIN and COMMIT."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+if TYPE_CHECKING:
+    from checkpoints.postgres_wire import Wire
+
+_LIMITS: Final = """
+SELECT set_config('idle_in_transaction_session_timeout', %s, false), set_config('lock_timeout', %s, false)
+"""
+
+
+class Connections:
+    """At most ``size``, all named ``owner`` at the server.
+
+    ``standstill``: how long a transaction may wait for a lock or do nothing, in PostgreSQL's words.
+    """
+
+    def __init__(self, url: str, owner: str, size: int, standstill: str) -> None:
+        from checkpoints.postgres_wire import wire_of  # imported here: SQLite needs no driver of PostgreSQL's
+
+        self._wire_of = wire_of
+        self.engine = create_engine(
+            url.replace("postgresql://", "postgresql+psycopg://", 1),
+            isolation_level="AUTOCOMMIT",
+            pool_size=size,
+            max_overflow=0,
+            pool_use_lifo=True,  # those that are warm first: each prepares for itself
+            connect_args={"application_name": owner, "connect_timeout": 10, "client_encoding": "utf8"},
+        )
+
+        @event.listens_for(self.engine, "connect")
+        def limited(raw: Any, _: object) -> None:
+            raw.execute(_LIMITS, (standstill, standstill))
+
+    @contextmanager
+    def taken(self) -> Iterator[tuple[Connection, "Wire"]]:
+        """A connection and its wire; what is not committed at the end is undone."""
+        with self.engine.connect() as conn:
+            wire = self._wire_of(conn)
+            try:
+                yield conn, wire
+            finally:
+                self.gone(conn, wire)
+
+    def kept(self) -> tuple[Connection, "Wire"]:
+        """A connection to keep, and its wire."""
+        conn = self.engine.connect()
+        return conn, self._wire_of(conn)
+
+    @staticmethod
+    def gone(conn: Connection, wire: "Wire") -> None:
+        """If the connection broke let SQLAlchemy see it: it takes all that are as old for broken too."""
+        if wire.broken and not conn.invalidated:
+            with suppress(DBAPIError):
+                conn.exec_driver_sql("SELECT 1")
+
+    def dispose(self) -> None:
+        """Close all that is not in use."""
+        self.engine.dispose()
