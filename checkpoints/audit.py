@@ -1,15 +1,15 @@
 """The audit trail: who did what, when, why. Each event of a case hashes the one before it."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select
 
-from checkpoints.database import Tx
 from checkpoints.documents import canonical, digest
 from checkpoints.prepared import Prepared
 from checkpoints.schema import audit, cases
+from checkpoints.transaction import Tx, wire_of
 from onboarding.errors import TamperedRecord
 
 GENESIS: Final = "0" * 64
@@ -20,6 +20,12 @@ _LAST: Final = Prepared(
     .limit(1)
 )
 _HOLD: Final = Prepared(select(cases.c.seq).where(cases.c.id == bindparam("of_case")).with_for_update(key_share=True))
+_HOLD_ALL: Final = "SELECT seq FROM cases WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE"
+_ENDS: Final = """
+SELECT of.case_id, last.case_seq, last.hash FROM unnest($1::text[]) AS of (case_id), LATERAL (
+  SELECT case_seq, hash FROM audit WHERE audit.case_id = of.case_id ORDER BY case_seq DESC LIMIT 1
+) AS last
+"""
 _INSERT: Final = Prepared(insert(audit), *(column.key for column in audit.c if column.key != "seq"))
 _OF_CASE: Final = Prepared(
     select(audit)
@@ -35,32 +41,32 @@ def link(event: dict[str, Any]) -> str:
 
 
 class _Gathered:
-    """The events of one case in one transaction: chained and written together when the work ends."""
+    """The events of one transaction: chained case by case and written together when the work ends."""
 
-    def __init__(self, case_id: str) -> None:
-        self.case_id = case_id
-        self.events: list[tuple[str, str, dict[str, Any]]] = []
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str, str, dict[str, Any]]] = []
 
     def __call__(self, tx: Tx) -> None:
-        number, before = tx.heads.get(self.case_id) or _head(tx, self.case_id)
-        rows = []
-        for actor, kind, data in self.events:
-            number += 1
-            row = {
-                "case_id": self.case_id,
-                "case_seq": number,
-                "at": tx.now,
-                "actor": actor,
-                "type": kind,
-                "data": tx.codec.dump(data, f"audit:{self.case_id}:{number}"),
-                "data_hash": digest(data),
-                "prev_hash": before,
-            }
-            row["hash"] = before = link(row)
-            rows.append(row)
-        _INSERT.many(tx, rows)
-        tx.heads[self.case_id] = (number, before)
+        _INSERT.many(tx, [_chained(tx, *event) for event in self.events])
         self.events.clear()
+
+
+def _chained(tx: Tx, case_id: str, actor: str, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The event's row, which is the end of its case's chain from now on."""
+    last, before = tx.heads.get(case_id) or _head(tx, case_id)
+    row: dict[str, Any] = {
+        "case_id": case_id,
+        "case_seq": last + 1,
+        "at": tx.now,
+        "actor": actor,
+        "type": kind,
+        "data": tx.codec.dump(data, f"audit:{case_id}:{last + 1}"),
+        "data_hash": digest(data),
+        "prev_hash": before,
+    }
+    row["hash"] = link(row)
+    tx.heads[case_id] = (last + 1, row["hash"])
+    return row
 
 
 def _head(tx: Tx, case_id: str) -> tuple[int, str]:
@@ -77,9 +83,9 @@ def append(tx: Tx, case_id: str, actor: str, kind: str, data: dict[str, Any] | N
     """Add an event to the case's chain, in the transaction of what it reports. No personal data in ``data``."""
     hold(tx, case_id)
     tx.touched.add(case_id)
-    gathered = tx.closing.setdefault((append, case_id), _Gathered(case_id))
+    gathered = tx.closing.setdefault(append, _Gathered())
     assert isinstance(gathered, _Gathered)
-    gathered.events.append((actor, kind, data or {}))
+    gathered.events.append((case_id, actor, kind, data or {}))
 
 
 def hold(tx: Tx, case_id: str) -> None:
@@ -87,6 +93,15 @@ def hold(tx: Tx, case_id: str) -> None:
     if tx.dialect == "postgresql" and case_id not in tx.touched:
         _HOLD.first(tx, of_case=case_id)
         tx.touched.add(case_id)
+
+
+def hold_all(tx: Tx, case_ids: Collection[str]) -> None:
+    """The same for several cases, in one order for all who do so; where their chains end is known then. PostgreSQL."""
+    wire, wanted = wire_of(tx), [sorted(case_ids)]
+    wire.execute(_HOLD_ALL, wanted)
+    tx.touched.update(case_ids)
+    for case_id, number, hash_ in wire.execute(_ENDS, wanted).fetchall():
+        tx.heads[case_id] = (number, hash_)
 
 
 def trail(tx: Tx, case_id: str, after: int = 0) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from checkpoints.prepared import Prepared
-from checkpoints.transaction import Database, Job, Listener, Sink, T, Tx, Work
+from checkpoints.transaction import Database, Held, Job, Listener, Sink, T, Tx, Work, wire_of
 from onboarding.errors import LeaseLost
 
 _NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -35,6 +35,7 @@ _RELEASE: Final = Prepared(
     text("UPDATE leases SET owner = NULL, until = 0 WHERE case_id = :case_id AND fence = :fence")
 )
 _HOLD: Final = Prepared(text("SELECT fence FROM leases WHERE case_id = :case_id FOR SHARE"))
+_HOLD_ALL: Final = "SELECT case_id, fence FROM leases WHERE case_id = ANY($1::text[]) ORDER BY 1 FOR SHARE"
 _BURY: Final = text(f"""
 UPDATE leases SET owner = NULL, until = 0 WHERE owner IS NOT NULL AND seen < {_NOW} - :grace
 AND pg_postmaster_start_time() < clock_timestamp() - :grace * interval '1 ms'
@@ -99,12 +100,19 @@ def hold(tx: Tx, case_id: str, token: int) -> None:
         raise LeaseLost()
 
 
+def hold_all(tx: Tx, tokens: Mapping[str, int]) -> None:
+    """The same for several cases, in one order for all who do so. Raises LeaseLost when any was taken over."""
+    if dict(wire_of(tx).execute(_HOLD_ALL, [sorted(tokens)]).fetchall()) != tokens:
+        raise LeaseLost()
+
+
 class Fenced:
     """The database for one run: every write is refused once another runner has taken the case over."""
 
     def __init__(self, db: Database, case_id: str, token: int) -> None:
         self._db, self._case_id, self._token = db, case_id, token
         self.codec, self.dialect, self.owner = db.codec, db.dialect, db.owner
+        self._posted: Job | None = None
 
     @property
     def commits(self) -> int:
@@ -120,11 +128,13 @@ class Fenced:
 
         return guarded
 
-    async def write(self, work: Work[T]) -> T:
-        return await self._db.write(self._guarded(work))
+    async def write(self, work: Work[T], after: Job | None = None) -> T:
+        """After all that this run has posted."""
+        return await self._db.write(self._guarded(work), after or self._posted)
 
-    def post(self, work: Work[Any]) -> None:
-        self._db.post(self._guarded(work))
+    def post(self, work: Work[Any], held: Held | None = None) -> Job | None:
+        self._posted = self._db.post(work, held or (self._case_id, self._token))
+        return self._posted
 
     def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job:
         return self._db.feed(sink, item, after=after, urgent=urgent)  # the rows bear the token themselves

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, event
 import checkpoints.saver_schema  # noqa: F401 - its tables are on the same metadata
 from checkpoints.documents import Codec
 from checkpoints.schema import metadata
-from checkpoints.transaction import Clock, Job, Listener, Sink, T, Tx, Work, utc_now
+from checkpoints.transaction import Clock, Held, Job, Listener, Sink, T, Tx, Work, utc_now
 
 
 class MemoryDatabase:
@@ -53,7 +53,7 @@ class MemoryDatabase:
         finally:
             self._raw.execute("RELEASE work")
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], after: Job | None = None) -> T:
         return self.do(work)
 
     async def read(self, work: Work[T]) -> T:
@@ -62,7 +62,7 @@ class MemoryDatabase:
     async def scan(self, work: Work[T]) -> T:
         return self.do(work)
 
-    def post(self, work: Work[Any]) -> None:
+    def post(self, work: Work[Any], held: Held | None = None) -> None:
         self.do(work)
 
     def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job:

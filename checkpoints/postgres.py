@@ -1,4 +1,4 @@
-"""PostgreSQL: each write a transaction of its own on a pool; rows of state many at once on a lane of their own.
+"""PostgreSQL: each write a transaction of its own on a pool; what is posted and rows of state many at once on a lane.
 
 A server restart or a dropped connection in mid-work is not the caller's concern: what was certainly not committed is
 run again, and where the answer to COMMIT was lost the server is asked what became of the transaction.
@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -21,8 +21,9 @@ from checkpoints.documents import Codec
 from checkpoints.postgres_lane import Lane
 from checkpoints.postgres_news import News
 from checkpoints.postgres_pool import Connections
+from checkpoints.postgres_posts import Posts
 from checkpoints.postgres_trouble import Guests, Patience, is_passing
-from checkpoints.transaction import Job, Listener, Sink, T, Tx, Work, tell, utc_now
+from checkpoints.transaction import Held, Job, Listener, Sink, T, Tx, Work, tell, utc_now
 from onboarding.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _FRESH: Final = 1.0
 _log = logging.getLogger("onboard.database")
 R = TypeVar("R")
 BESIDE_THE_POOL: Final = 5
-"""Connections beside the pool: two lanes, news, posted writes, one to ask what became of a commit."""
+"""Connections beside the pool: two lanes, both ends of the news, one to ask what became of a commit."""
 
 _IN_THE_FUTURE: Final = "22023"
 """What the server says of a transaction id it has not given out, as far as it remembers."""
@@ -65,12 +66,12 @@ class PostgresDatabase:
         self._patience = patience
         self._connections = Connections(url, self.owner, pool + BESIDE_THE_POOL, f"{round(standstill * 1000)}ms")
         self._threads = ThreadPoolExecutor(pool, thread_name_prefix="ledger")
-        self._poster = ThreadPoolExecutor(1, thread_name_prefix="ledger-post")
-        self._posted: set[Future[None]] = set()
+        self._posted: Job | None = None
         self._listeners: list[Listener] = []
         self._guests = Guests()
         self._news = News(self._connections, self.owner)
-        self._writing = Lane("state-write", self._connections, lambda: self.codec, patience, self._counted)
+        posts = Posts(self._transact)
+        self._writing = Lane("state-write", self._connections, lambda: self.codec, patience, self._counted, posts)
         self._looking = Lane("state-read", self._connections, lambda: self.codec, patience)
 
     def clock(self) -> datetime:
@@ -78,23 +79,29 @@ class PostgresDatabase:
         seen, at = self._seen
         return seen + timedelta(seconds=time.monotonic() - at)
 
-    async def write(self, work: Work[T]) -> T:
-        """Run ``work`` and return its result once it is committed, after all that was posted before.
+    async def write(self, work: Work[T], after: Job | None = None) -> T:
+        """Run ``work`` and return its result once it is committed, after ``after`` and what was posted without a lease.
 
         ``work`` may run more than once, each time from the start in a new transaction; one is committed. Raises what
         it raised, or StorageUnavailable.
         """
         with self._guests:
-            for posted in tuple(self._posted):
-                await asyncio.wrap_future(posted)
+            for posted in (self._posted, after):
+                if posted is not None and not posted.done:
+                    self._writing.hurry()
+                    await posted.settled()
             return await self._in_turn(self._transact, work)
 
-    def post(self, work: Work[Any]) -> None:
-        """Queue ``work`` without waiting: durable no later than any write that is queued after it."""
-        with self._guests:
-            posted = self._poster.submit(self._post, work)
-            self._posted.add(posted)
-            posted.add_done_callback(self._posted.discard)
+    def post(self, work: Work[Any], held: Held | None = None) -> Job:
+        """Queue ``work`` without waiting: durable no later than a row that is fed, or unheld work posted, after it.
+
+        ``held``: the lease without which it is refused; a write has to name it to wait for it.
+        """
+        job = Job(asyncio.get_running_loop(), work=work, held=held)
+        self._writing.put(job, urgent=False)
+        if held is None:
+            self._posted = job
+        return job
 
     def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job:
         """Queue one row for ``sink``; await the job's ``wait()`` for durability. Rows keep their order."""
@@ -145,7 +152,6 @@ class PostgresDatabase:
             self._guests.wait()
             self._writing.close()
             self._looking.close()
-            self._poster.shutdown(wait=True)
             self._threads.shutdown(wait=True)
             self._news.close()
             self._writing.join()
@@ -155,12 +161,6 @@ class PostgresDatabase:
         await asyncio.get_running_loop().run_in_executor(None, drain)
 
     # in the pool's threads
-
-    def _post(self, work: Work[Any]) -> None:
-        try:
-            self._transact(work)
-        except Exception as error:  # noqa: BLE001 - nobody waits for it
-            _log.error("posted write failed: %s", type(error).__name__)
 
     def _transact(self, work: Work[T]) -> T:
         return self._patiently(lambda patience: self._once(work, patience))

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from checkpoints.documents import Codec
 from checkpoints.postgres_pool import Connections
+from checkpoints.postgres_posts import Posts
 from checkpoints.postgres_trouble import Patience, is_passing
 from checkpoints.queue import JobQueue
 from checkpoints.transaction import Job, Sink, Tx, answer, orphaned
@@ -33,11 +34,13 @@ class Lane:
         codec: Callable[[], Codec],
         patience: float,
         done: Callable[[], None] = lambda: None,
+        posts: Posts | None = None,
     ) -> None:
         self._connections = connections
         self._codec = codec
         self._patience = patience
         self._done = done
+        self._posts = posts
         self._queue = JobQueue()
         self._kept: "tuple[Connection, Wire] | None" = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -50,6 +53,10 @@ class Lane:
     def put(self, job: Job, *, urgent: bool = True) -> None:
         self._queue.put(job, urgent=urgent)
 
+    def hurry(self) -> None:
+        """Somebody waits now for what was put without hurry. From any thread."""
+        self._queue.hurry()
+
     def close(self) -> None:
         self._queue.close()
 
@@ -58,11 +65,16 @@ class Lane:
 
     def _run(self) -> None:
         while batch := self._queue.take():
-            for sink, jobs in groupby(batch, key=lambda job: job.sink):
-                assert sink is not None
-                self._pour(sink, list(jobs))
+            if self._posts is None or not self._posts.together(batch):
+                for sink, jobs in groupby(batch, key=lambda job: job.sink):
+                    self._pour(sink, list(jobs)) if sink is not None else self._alone(jobs)
             answer(batch)
         self._hang_up()
+
+    def _alone(self, jobs: Iterable[Job]) -> None:
+        assert self._posts is not None
+        for job in jobs:
+            self._posts.alone(job)
 
     def _pour(self, sink: Sink, jobs: Sequence[Job]) -> None:
         jobs = [job for job in jobs if not orphaned(job)]

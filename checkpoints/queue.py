@@ -45,6 +45,10 @@ class JobQueue:
                 self._asleep = True
             self._wake.acquire()
 
+    def hurry(self) -> None:
+        """Somebody waits now for what was put. From any thread."""
+        self._nudge()
+
     def close(self) -> bool:
         """Refuse what comes from now on. False when it was closed before."""
         with self._lock:

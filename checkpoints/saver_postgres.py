@@ -63,6 +63,8 @@ class PostgresSink:
             self._insert(tx, [job.item for job in jobs])
         except (IntegrityError, _Vanished):
             self._seen.clear()
+            if wire_of(tx).inside:
+                raise  # whoever began the transaction tries again without the others
             self._carefully(tx, jobs)
 
     def _insert(self, tx: Tx, rows: Sequence[Row]) -> None:

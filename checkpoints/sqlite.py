@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 from checkpoints.documents import Codec
 from checkpoints.sqlite_reads import STORAGE, SqliteReads, sqlite_engine
-from checkpoints.transaction import Clock, Job, Listener, Sink, T, Tx, Work, answer, orphaned, tell, utc_now
+from checkpoints.transaction import Clock, Held, Job, Listener, Sink, T, Tx, Work, answer, orphaned, tell, utc_now
 from onboarding import faults
 from onboarding.errors import StorageUnavailable
 
@@ -63,16 +63,18 @@ class SqliteDatabase:
 
     # asking
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], after: Job | None = None) -> T:
         """Run ``work`` and return its result once it is on disk. Raises what it raised, or StorageUnavailable."""
         job = Job(asyncio.get_running_loop(), work=work)
         self._put(job)
         result: T = await job.wait()
         return result
 
-    def post(self, work: Work[Any]) -> None:
+    def post(self, work: Work[Any], held: Held | None = None) -> Job:
         """Queue ``work`` without waiting: durable no later than any write that is queued after it."""
-        self._put(Job(None, work=work), urgent=False)
+        job = Job(None, work=work, held=held)
+        self._put(job, urgent=False)
+        return job
 
     def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job:
         """Queue one row for ``sink``; await the job's ``wait()`` for durability. Rows keep their order.

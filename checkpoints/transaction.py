@@ -34,6 +34,10 @@ def moved(case_id: str) -> str:
 class Wire(Protocol):
     """PostgreSQL's own connection: statements with ``$1``-style parameters, answered like a cursor's."""
 
+    @property
+    def inside(self) -> bool:
+        """Whether a transaction is open."""
+
     def execute(self, sql: str, arguments: Sequence[Any] = ()) -> Any:
         """One statement, prepared at its first use."""
 
@@ -94,10 +98,14 @@ def wire_of(tx: Tx) -> Wire:
 Work = Callable[[Tx], T]
 
 
+Held = tuple[str, int]
+"""A case and the token of its lease."""
+
+
 class Job:
     """One thing to be made durable: a piece of work, or a row fed to a sink. Answered in the loop that asked."""
 
-    __slots__ = ("after", "done", "error", "future", "item", "loop", "onlookers", "result", "sink", "touched", "work")
+    __slots__ = ("after", "done", "error", "future", "held", "item", "loop", "onlookers", "result", "sink", "touched", "work")
 
     def __init__(
         self,
@@ -107,6 +115,7 @@ class Job:
         sink: "Sink | None" = None,
         item: Any = None,
         after: "Job | None" = None,
+        held: "Held | None" = None,
     ) -> None:
         self.loop = loop
         self.work = work
@@ -114,6 +123,8 @@ class Job:
         self.item = item
         self.after = after
         """Fails when this one failed: it builds on it."""
+        self.held = held
+        """What has to stand for the work to be done."""
         self.result: Any = None
         self.error: BaseException | None = None
         self.touched: set[str] = set()
@@ -174,8 +185,8 @@ class Database(Protocol):
     @property
     def commits(self) -> int: ...
     def clock(self) -> datetime: ...
-    async def write(self, work: Work[T]) -> T: ...
-    def post(self, work: Work[Any]) -> None: ...
+    async def write(self, work: Work[T], after: Job | None = None) -> T: ...
+    def post(self, work: Work[Any], held: Held | None = None) -> Job | None: ...
     def feed(self, sink: Sink, item: Any, *, after: Job | None = None, urgent: bool = True) -> Job: ...
     async def read(self, work: Work[T]) -> T: ...
     async def scan(self, work: Work[T]) -> T: ...
