@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, cast
 import psycopg
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -98,6 +98,8 @@ class Wire:
 
     def _found(self, result: PGresult) -> "Found":
         if result.status not in _DONE:
+            if result.error_field(DiagnosticField.SQLSTATE) is None:  # not the server's word: the connection broke
+                raise psycopg.OperationalError(result.get_error_message())
             raise error_from_result(result)
         return Found(result, self._loads)
 
