@@ -77,6 +77,7 @@ def _head(tx: Tx, case_id: str) -> tuple[int, str]:
 def begin(tx: Tx, case_id: str) -> None:
     """A case that is written in this very transaction has no events yet."""
     tx.heads[case_id] = (0, GENESIS)
+    tx.touched.add(case_id)
 
 
 def append(tx: Tx, case_id: str, actor: str, kind: str, data: dict[str, Any] | None = None) -> None:

@@ -14,12 +14,13 @@ from checkpoints.documents import digest
 from checkpoints.prepared import Prepared
 from checkpoints.schema import cases, leases
 from checkpoints.timing import has_come, millis, moment
-from checkpoints.transaction import moved
+from checkpoints.transaction import asked, moved
 from onboarding.case import CLOSED, CaseRecord, Status
 from onboarding.errors import CaseNotFound, Conflict
 
 _MINE: Final = cases.c.id == bindparam("of_case")
 _CASE: Final = Prepared(select(cases).where(_MINE))
+_WITHOUT_DOCUMENT: Final = Prepared(select(*(column for column in cases.c if column.key != "document")).where(_MINE))
 _STATUS: Final = Prepared(select(cases.c.status).where(_MINE))
 UNQUEUED: Final = {"queue_due": None, "queue_stage": None, "queue_review": None}
 _OWN: Final = update(cases).where(_MINE, cases.c.copied_from.is_(None))
@@ -44,6 +45,14 @@ def _set(tx: Tx, case_id: str, **values: Any) -> None:
 def get(tx: Tx, case_id: str) -> Any:
     """The case's row. Raises CaseNotFound."""
     row = _CASE.first(tx, of_case=case_id)
+    if row is None:
+        raise CaseNotFound()
+    return row
+
+
+def without_document(tx: Tx, case_id: str) -> Any:
+    """The case's row without its one large column. Raises CaseNotFound."""
+    row = _WITHOUT_DOCUMENT.first(tx, of_case=case_id)
     if row is None:
         raise CaseNotFound()
     return row
@@ -132,12 +141,12 @@ def ask(tx: Tx, case_id: str) -> None:
     """Something happened that a runner must look at."""
     if not _ASK.run(tx, of_case=case_id):
         own(tx, case_id)
-    tx.touched.add(case_id)
+    tx.touched |= {case_id, asked(case_id)}
 
 
 def own(tx: Tx, case_id: str) -> None:
     """Refuse to touch a copy. Raises CaseNotFound, Conflict."""
-    if get(tx, case_id).copied_from:
+    if without_document(tx, case_id).copied_from:
         raise Conflict("This case is a copy from another installation: it can be looked at, nothing can be done on it.")
 
 
@@ -145,7 +154,7 @@ def resume(tx: Tx, case_id: str) -> None:
     """Its wait is over: nobody is awaited any more, and a runner must look at it."""
     if not _RESUME.run(tx, of_case=case_id, status="processing", updated_at=tx.now, **UNQUEUED):
         own(tx, case_id)
-    tx.touched |= {case_id, moved(case_id)}
+    tx.touched |= {case_id, moved(case_id), asked(case_id)}
 
 
 FARTHEST: Final = timedelta(minutes=5)
@@ -173,7 +182,7 @@ def due(tx: Tx, limit: int = 1000, *, left: Callable[[str], bool] = lambda _: Fa
 
 def wanting(tx: Tx, case_id: str) -> Any | None:
     """The case's row, if work is due on it. ``attempts``: so often it was begun without finishing a step."""
-    row = get(tx, case_id)
+    row = without_document(tx, case_id)
     return row if row.work_asked > row.work_done and row.status != "quarantined" else None
 
 
@@ -216,7 +225,7 @@ def postpone(tx: Tx, case_id: str, until: str, problem: str) -> None:
 
 def quarantine(tx: Tx, case_id: str, problem: str) -> bool:
     """Set the case aside: an operator looks at it, the others go on. Returns whether this call did it."""
-    if get(tx, case_id).status == "quarantined":
+    if status_of(tx, case_id) == "quarantined":
         return False
     set_status(tx, case_id, "quarantined", problem=problem)
     return True

@@ -17,7 +17,7 @@ def submitted_by(tx: Tx, case_id: str, actor: str) -> bool:
     """Whether this person, by whichever of their names, submitted the case or answered in the merchant's place."""
     who = access.person(tx, actor)
     answered = [row.actor for row in reviews.decisions_of(tx, case_id) if row.action in ("answered", "amended")]
-    return any(who.is_named(name) for name in (cases.get(tx, case_id).client, *answered))
+    return any(who.is_named(name) for name in (cases.without_document(tx, case_id).client, *answered))
 
 
 def settled(tx: Tx, case_id: str, version: int) -> bool:
@@ -40,7 +40,7 @@ def approved_record(tx: Tx, case_id: str, version: int) -> tuple[CaseRecord, str
     Sufficient is an approval of the newest review of this version, and where that review demanded a second person,
     an approval of a second review by somebody else, both bound to the same hash.
     """
-    if cases.get(tx, case_id).copied_from:
+    if cases.without_document(tx, case_id).copied_from:
         return None
     made = [row for row in reviews.decisions_of(tx, case_id) if row.version == version and row.action == "approve"]
     first = [row for row in made if row.stage == "review"]

@@ -74,6 +74,11 @@ class PostgresDatabase:
         self._writing = Lane("state-write", self._connections, lambda: self.codec, patience, self._counted, posts)
         self._looking = Lane("state-read", self._connections, lambda: self.codec, patience)
 
+    @property
+    def round_trips(self) -> int:
+        """How often this process asked the server."""
+        return self._connections.trips
+
     def clock(self) -> datetime:
         """The server's time when it was last seen, and what has passed since: this host's clock is not asked."""
         seen, at = self._seen

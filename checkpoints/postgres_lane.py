@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ class Lane:
         self._done = done
         self._posts = posts
         self._queue = JobQueue()
-        self._kept: "tuple[Connection, Wire] | None" = None
+        self._kept: tuple[Connection, Wire] | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -66,15 +66,19 @@ class Lane:
     def _run(self) -> None:
         while batch := self._queue.take():
             if self._posts is None or not self._posts.together(batch):
-                for sink, jobs in groupby(batch, key=lambda job: job.sink):
-                    self._pour(sink, list(jobs)) if sink is not None else self._alone(jobs)
+                self._apart(batch)
             answer(batch)
         self._hang_up()
 
-    def _alone(self, jobs: Iterable[Job]) -> None:
-        assert self._posts is not None
-        for job in jobs:
-            self._posts.alone(job)
+    def _apart(self, batch: Sequence[Job]) -> None:
+        """What goes to one sink together, posted work each alone, in their order."""
+        for sink, jobs in groupby(batch, key=lambda job: job.sink):
+            if sink is not None:
+                self._pour(sink, list(jobs))
+                continue
+            assert self._posts is not None
+            for job in jobs:
+                self._posts.alone(job)
 
     def _pour(self, sink: Sink, jobs: Sequence[Job]) -> None:
         jobs = [job for job in jobs if not orphaned(job)]

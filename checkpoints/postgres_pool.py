@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, create_engine, event
@@ -24,7 +25,9 @@ class Connections:
     def __init__(self, url: str, owner: str, size: int, standstill: str) -> None:
         from checkpoints.postgres_wire import wire_of  # imported here: SQLite needs no driver of PostgreSQL's
 
-        self._wire_of = wire_of
+        self.trips = 0
+        """How often the server was asked and answered; a few may be missed where two threads count at once."""
+        self._wire_of = partial(wire_of, counted=self._count)
         self.engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             isolation_level="AUTOCOMMIT",
@@ -37,6 +40,11 @@ class Connections:
         @event.listens_for(self.engine, "connect")
         def limited(raw: Any, _: object) -> None:
             raw.execute(_LIMITS, (standstill, standstill))
+
+        event.listen(self.engine, "before_cursor_execute", self._count)
+
+    def _count(self, *_: object) -> None:
+        self.trips += 1
 
     @contextmanager
     def taken(self) -> Iterator[tuple[Connection, "Wire"]]:

@@ -5,7 +5,7 @@ and they wait for its answer in Python, where each look at the socket is a wait 
 raised as SQLAlchemy's, so that the retries go by the same classes wherever a statement ran.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, cast
 
 import psycopg
@@ -23,11 +23,14 @@ _DONE: Final = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QU
 _SLOT: Final = "wire"
 
 
-def wire_of(conn: Connection) -> "Wire":
-    """The wire of this connection's own connection to the server; it lives as long as that does."""
+def wire_of(conn: Connection, counted: Callable[[], None]) -> "Wire":
+    """The wire of this connection's own connection to the server; it lives as long as that does.
+
+    ``counted`` is called for each round trip.
+    """
     found: Wire | None = conn.info.get(_SLOT)
     if found is None:
-        found = conn.info[_SLOT] = Wire(cast("psycopg.Connection[Any]", conn.connection.dbapi_connection))
+        found = conn.info[_SLOT] = Wire(cast("psycopg.Connection[Any]", conn.connection.dbapi_connection), counted)
     return found
 
 
@@ -45,9 +48,10 @@ class Wire:
     Raises SQLAlchemy's DBAPIError, with ``connection_invalidated`` where the connection broke.
     """
 
-    def __init__(self, raw: "psycopg.Connection[Any]") -> None:
+    def __init__(self, raw: "psycopg.Connection[Any]", counted: Callable[[], None]) -> None:
         raw.prepare_threshold = None  # or its end of a transaction would throw away what is prepared here
         self._raw = raw
+        self._counted = counted
         self._pg = raw.pgconn
         self._loads = cast(_Loads, Transformer(raw))
         self._names: dict[str, bytes] = {}
@@ -97,6 +101,7 @@ class Wire:
         return name
 
     def _found(self, result: PGresult) -> "Found":
+        self._counted()
         if result.status not in _DONE:
             if result.error_field(DiagnosticField.SQLSTATE) is None:  # not the server's word: the connection broke
                 raise psycopg.OperationalError(result.get_error_message())

@@ -230,7 +230,7 @@ def decide(tx: Tx, review: Any, action: str, *, actor: str, channel: Channel, bo
 
 def end_if_withdrawn(tx: Tx, case_id: str, review_id: str) -> None:
     """A case that was withdrawn while it ran ends at the first wait it comes to."""
-    by = cases.get(tx, case_id).withdrawn_by
+    by = cases.without_document(tx, case_id).withdrawn_by
     if by and (review := find(tx, review_id)) is not None:
         decide(tx, review, "withdrawn", actor=by, channel="api", body={})
 

@@ -10,6 +10,7 @@ from checkpoints.database import Tx
 from checkpoints.documents import digest
 from checkpoints.prepared import Prepared
 from checkpoints.schema import cases, idempotency, submissions
+from checkpoints.transaction import asked
 from onboarding.errors import CaseNotFound, IdempotencyKeyReused
 from onboarding.submission import Submission
 
@@ -65,6 +66,7 @@ def accept(tx: Tx, case_id: str, submission: Submission, *, client: str, externa
     store(tx, case_id, submission, client)
     data = {"version": submission.version, "external_ref": external_ref, "parts": _parts(submission)}
     trail.append(tx, case_id, client, "case.submitted", data)
+    tx.touched.add(asked(case_id))
     return accepted
 
 

@@ -98,6 +98,16 @@ def wire_of(tx: Tx) -> Wire:
 Work = Callable[[Tx], T]
 
 
+def asked(case_id: str) -> str:
+    """What is touched besides the case when there is something on it for a runner to do."""
+    return f"{case_id} asked"
+
+
+def asked_of(touched: set[str]) -> list[str]:
+    """The cases among what was touched that have something for a runner to do."""
+    return [what.removesuffix(" asked") for what in sorted(touched) if what.endswith(" asked")]
+
+
 Held = tuple[str, int]
 """A case and the token of its lease."""
 
@@ -105,7 +115,20 @@ Held = tuple[str, int]
 class Job:
     """One thing to be made durable: a piece of work, or a row fed to a sink. Answered in the loop that asked."""
 
-    __slots__ = ("after", "done", "error", "future", "held", "item", "loop", "onlookers", "result", "sink", "touched", "work")
+    __slots__ = (
+        "after",
+        "done",
+        "error",
+        "future",
+        "held",
+        "item",
+        "loop",
+        "onlookers",
+        "result",
+        "sink",
+        "touched",
+        "work",
+    )
 
     def __init__(
         self,

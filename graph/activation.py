@@ -23,8 +23,7 @@ LONGEST_PAUSE: Final = timedelta(minutes=5)
 def authorise(tx: Tx, case_id: str, version: int) -> int:
     """Check the gate and name the round of activation. Raises GateRefused."""
     approved(tx, case_id, version)
-    case = cases.get(tx, case_id)
-    if case.status != "activating":
+    if cases.status_of(tx, case_id) != "activating":
         cases.set_status(tx, case_id, "activating")
     retries: int = sum(row.action == "retry" and row.stage == "activation" for row in reviews.decisions_of(tx, case_id))
     return retries + 1
@@ -82,7 +81,7 @@ def _intend(
         other for other in effects.of_case(tx, case_id) if (other["version"], other["round"]) == (version, round_)
     )
     hopeless = any(other["status"] == "refused" for other in others)
-    doubt = row["attempts"] > 0 or cases.get(tx, case_id).ask_first
+    doubt = row["attempts"] > 0 or cases.without_document(tx, case_id).ask_first
     if not (doubt or hopeless or row["status"] in ENDED):
         effects.attempt(tx, row["key"])
     return body, row | {"ask_first": doubt}, hopeless

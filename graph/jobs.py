@@ -15,6 +15,7 @@ from typing import Final
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Status
+from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout
 
 from checkpoints import cases, jobs
@@ -44,10 +45,19 @@ _log = logging.getLogger("onboard.engine")
 async def queue(context: Context, url: str) -> AsyncIterator[App]:
     """Procrastinate over the ledger's database, its tables made. Raises StorageUnavailable."""
     named = {"application_name": context.db.owner}
-    app = App(connector=PsycopgConnector(conninfo=url, kwargs=named, min_size=1, max_size=AT_ONCE + 4, timeout=5))
+    app = App(
+        connector=PsycopgConnector(
+            conninfo=url, kwargs=named, min_size=1, max_size=AT_ONCE + 4, timeout=5, configure=_one_statement_each
+        )
+    )
     await context.db.write(lambda tx: jobs.install(tx, app.schema_manager.get_schema()))
     async with app.open_async():
         yield app
+
+
+async def _one_statement_each(conn: AsyncConnection) -> None:
+    """All that Procrastinate asks is one statement: BEGIN and COMMIT around it would be two more round trips."""
+    await conn.set_autocommit(True)
 
 
 class Jobs:

@@ -280,7 +280,7 @@ async def welcome(state: Started, runtime: Runtime[Context]) -> Update:
     ctx, case_id = runtime.context, state["case_id"]
 
     def finish(tx: Tx) -> None:
-        if cases.get(tx, case_id).status != "active":
+        if cases.status_of(tx, case_id) != "active":
             correspondence.welcome(tx, ctx, case_id)
             cases.set_status(tx, case_id, "active")
 
@@ -294,7 +294,7 @@ async def decline(state: Resolved, runtime: Runtime[Context]) -> Update:
     ctx, case_id = runtime.context, state["case_id"]
 
     def finish(tx: Tx) -> None:
-        if cases.get(tx, case_id).status != "rejected":
+        if cases.status_of(tx, case_id) != "rejected":
             correspondence.decline(tx, ctx, case_id, state["resolution"]["review_id"])
             cases.set_status(tx, case_id, "rejected")
 
@@ -309,7 +309,7 @@ async def close(state: Resolved, runtime: Runtime[Context]) -> Update:
     ctx, status, case_id = runtime.context, ended[state["resolution"]["action"]], state["case_id"]
 
     def finish(tx: Tx) -> None:
-        if cases.get(tx, case_id).status != status:
+        if cases.status_of(tx, case_id) != status:
             if status == "expired":
                 correspondence.report_closing(tx, ctx, case_id, state["resolution"]["review_id"])
             cases.set_status(tx, case_id, status)

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from checkpoints.database import Database
+from checkpoints.transaction import asked_of
 from graph.places import Places
 from graph.runner import Runner
 from onboarding.errors import StorageUnavailable
@@ -28,6 +30,16 @@ class Pool:
         if case_id not in self._queued:
             self._queue.put_nowait(case_id)
         self._queued[case_id] = self._queued.get(case_id, False) or suspect
+
+    def hear(self, db: Database) -> None:
+        """Be nudged by the commits of other processes: what goes unsaid the sweep finds."""
+        loop = asyncio.get_running_loop()
+
+        def heard(touched: set[str]) -> None:
+            for case_id in asked_of(touched):
+                loop.call_soon_threadsafe(self.nudge, case_id)
+
+        db.watch(heard)
 
     async def start(self) -> None:
         """Take up what is queued."""

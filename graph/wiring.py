@@ -161,7 +161,12 @@ async def _dispatcher(
     settings = context.settings
     if settings.engine == "procrastinate":
         return await _jobs(context, runner, role, stack, ended)
-    return Elsewhere() if role == "api" else Pool(runner, settings.concurrency, ended)
+    if role == "api":
+        return Elsewhere()
+    pool = Pool(runner, settings.concurrency, ended)
+    if role == "worker":
+        pool.hear(context.db)
+    return pool
 
 
 async def _jobs(

@@ -126,7 +126,7 @@ class Cluster:
         return ["-m", "flows.worker"] if self.engine == "prefect" else ["-m", "api", "work"]
 
     def _postgres(self) -> PostgresServer:
-        server = get_server(self.folder / "postgres", cleanup_mode="stop")
+        server = get_server(self.folder / "postgres", cleanup_mode=None)
         self._stack.callback(server.cleanup)
         self._stack.callback(self._stop_postgres, server)
         for name in ("onboard", "prefect"):
@@ -224,7 +224,7 @@ class Cluster:
 
     @staticmethod
     def _stop_postgres(server: PostgresServer) -> None:
-        """The wheel itself stops only the process that it started, and that one may have been restarted since."""
+        """The wheel itself would stop only the process that it started, and that one may have been restarted since."""
         options = ("-w", "-D", str(server.pgdata), "-m", "fast", "stop")
         pgexec("pg_ctl", options, bin_path=server.bin_path, user=server.system_user)
 
