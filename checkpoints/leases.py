@@ -34,7 +34,13 @@ WHERE leases.case_id = mine.case_id AND leases.fence = mine.fence RETURNING leas
 _RELEASE: Final = Prepared(
     text("UPDATE leases SET owner = NULL, until = 0 WHERE case_id = :case_id AND fence = :fence")
 )
-_HOLD: Final = Prepared(text("SELECT fence FROM leases WHERE case_id = :case_id FOR SHARE"))
+_HOLD: Final = Prepared(
+    text("""
+SELECT l.fence FROM leases l JOIN cases c ON c.id = l.case_id WHERE l.case_id = :case_id
+FOR SHARE OF l FOR NO KEY UPDATE OF c
+""")
+)
+"""The lease, so that a takeover waits, and the case, so that its trail has one writer: in this order everywhere."""
 _HOLD_ALL: Final = "SELECT case_id, fence FROM leases WHERE case_id = ANY($1::text[]) ORDER BY 1 FOR SHARE"
 _BURY: Final = text(f"""
 UPDATE leases SET owner = NULL, until = 0 WHERE owner IS NOT NULL AND seen < {_NOW} - :grace
@@ -95,9 +101,13 @@ def running(tx: Tx) -> list[Any]:
 
 
 def hold(tx: Tx, case_id: str, token: int) -> None:
-    """Keep the case from being taken over until this transaction ends. Raises LeaseLost when it was already."""
+    """Keep the case from being taken over until this transaction ends. Raises LeaseLost when it was already.
+
+    Whoever holds it may append to its trail.
+    """
     if _HOLD.scalar(tx, case_id=case_id) != token:
         raise LeaseLost()
+    tx.touched.add(case_id)
 
 
 def hold_all(tx: Tx, tokens: Mapping[str, int]) -> None:
