@@ -36,7 +36,7 @@ _FRESH: Final = 1.0
 _log = logging.getLogger("onboard.database")
 R = TypeVar("R")
 BESIDE_THE_POOL: Final = 5
-"""Connections beside the pool: two lanes, both ends of the news, one to ask what became of a commit."""
+"""Connections beside the pool: two lanes, the transactions of one of them, both ends of the news."""
 
 _IN_THE_FUTURE: Final = "22023"
 """What the server says of a transaction id it has not given out, as far as it remembers."""

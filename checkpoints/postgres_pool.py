@@ -26,7 +26,7 @@ class Connections:
         from checkpoints.postgres_wire import wire_of  # imported here: SQLite needs no driver of PostgreSQL's
 
         self.trips = 0
-        """How often the server was asked and answered; a few may be missed where two threads count at once."""
+        """How often the server was asked, beside preparing once a connection; two threads at once may miss some."""
         self._wire_of = partial(wire_of, counted=self._count)
         self.engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),

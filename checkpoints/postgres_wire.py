@@ -67,6 +67,7 @@ class Wire:
 
     def execute(self, sql: str, arguments: Sequence[Any] = ()) -> "Found":
         """One statement, prepared at its first use on this connection."""
+        self._counted()
         try:
             name = self._names.get(sql) or self._prepare(sql)
             values = [dumped(value) for value in arguments]
@@ -77,6 +78,7 @@ class Wire:
 
     def once(self, sql: str, arguments: Sequence[Any]) -> "Found":
         """One statement that is not worth preparing."""
+        self._counted()
         try:
             values = [dumped(value) for value in arguments]
             formats = [_BINARY if isinstance(value, bytes) else _TEXT for value in arguments]
@@ -86,6 +88,7 @@ class Wire:
 
     def script(self, sql: str) -> "Found":
         """Statements without parameters in one round trip; the answer is the last one's."""
+        self._counted()
         try:
             return self._found(self._pg.exec_(sql.encode()))
         except psycopg.Error as error:
@@ -96,12 +99,11 @@ class Wire:
             self._found(self._pg.exec_(b"DEALLOCATE ALL"))
             self._names.clear()
         name = b"onboard_%d" % len(self._names)
-        self._found(self._pg.prepare(name, sql.encode()))
+        self._found(self._pg.prepare(name, sql.encode()))  # once a connection: not counted
         self._names[sql] = name
         return name
 
     def _found(self, result: PGresult) -> "Found":
-        self._counted()
         if result.status not in _DONE:
             if result.error_field(DiagnosticField.SQLSTATE) is None:  # not the server's word: the connection broke
                 raise psycopg.OperationalError(result.get_error_message())
