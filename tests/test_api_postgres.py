@@ -7,8 +7,8 @@ import pytest
 
 
 @pytest.fixture
-def own(open_product_house: Any, postgres_url: str) -> Any:
-    with open_product_house(database_url=postgres_url, reviewers="ann@reviewers.example") as house:
+def own(open_product_house: Any, ledger_url: str) -> Any:
+    with open_product_house(database_url=ledger_url, reviewers="ann@reviewers.example") as house:
         yield house
 
 

@@ -294,8 +294,8 @@ def test_a_short_wait_is_reminded_of_half_way_not_at_once() -> None:
     assert steps("service", opened_at=at, due_at=at, complete_at=at, settings=settings) == {}
 
 
-async def test_the_same_holds_on_postgresql_with_two_processes_at_once(tmp_path: Path, postgres_url: str) -> None:
-    same = {"database_url": postgres_url, "secret_key": "one for both"}
+async def test_the_same_holds_on_postgresql_with_two_processes_at_once(tmp_path: Path, ledger_url: str) -> None:
+    same = {"database_url": ledger_url, "secret_key": "one for both"}
     async with opened(tmp_path / "one", reminder_hours=0.0001, review_hours=0.0002, **same) as one:
         ids = [await one.case(f"pg {number}") for number in range(3)]
         await asyncio.sleep(0.8)  # the ledger's own time judges there

@@ -13,7 +13,6 @@ from sqlalchemy import insert
 
 from checkpoints import audit, cases, leases, schema, submissions
 from checkpoints.database import Database, Tx
-from checkpoints.migrate import migrate
 from checkpoints.postgres import PostgresDatabase
 from onboarding.case import CaseView
 from onboarding.decision import Decision
@@ -22,10 +21,9 @@ from onboarding.submission import Submission
 
 
 @pytest.fixture
-async def db(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
+async def db(ledger_url: str) -> AsyncIterator[PostgresDatabase]:
     """A migrated ledger with one case, ``c1``, that has work due."""
-    migrate(postgres_url)
-    opened = PostgresDatabase(postgres_url)
+    opened = PostgresDatabase(ledger_url)
     await opened.write(
         lambda tx: submissions.accept(
             tx, "c1", Submission(version=1, parts=[]), client="shop", external_ref=None, graph="1"
@@ -121,10 +119,8 @@ async def test_a_takeover_waits_for_what_is_being_written_and_nothing_falls_betw
     assert await taking is not None
 
 
-async def test_who_hangs_in_a_transaction_is_cut_off_and_finds_its_work_refused(
-    postgres_url: str, db: Database
-) -> None:
-    hanging = PostgresDatabase(postgres_url, standstill=0.3)
+async def test_who_hangs_in_a_transaction_is_cut_off_and_finds_its_work_refused(ledger_url: str, db: Database) -> None:
+    hanging = PostgresDatabase(ledger_url, standstill=0.3)
     token = await take(db, "a", 0) or 0
     stops, runs = threading.Event(), []
 
@@ -147,8 +143,8 @@ async def test_who_hangs_in_a_transaction_is_cut_off_and_finds_its_work_refused(
     await hanging.close()
 
 
-async def test_an_owner_whose_connections_are_gone_is_not_waited_for(postgres_url: str, db: Database) -> None:
-    dead = PostgresDatabase(postgres_url)
+async def test_an_owner_whose_connections_are_gone_is_not_waited_for(ledger_url: str, db: Database) -> None:
+    dead = PostgresDatabase(ledger_url)
     assert await take(dead, dead.owner or "") is not None
 
     async def bury() -> int:

@@ -37,7 +37,7 @@ SHOWN = RECORD.to_json()
 def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
-    return request.getfixturevalue("postgres_url")
+    return request.getfixturevalue("ledger_url")
 
 
 @pytest.fixture

@@ -365,7 +365,7 @@ async def test_two_processes_that_save_and_send_at_once_make_one_case(request, t
     from graph.wiring import open_product
     from onboarding.settings import Settings
 
-    more = {"database_url": request.getfixturevalue("postgres_url")} if dialect == "postgresql" else {}
+    more = {"database_url": request.getfixturevalue("ledger_url")} if dialect == "postgresql" else {}
     settings = [
         Settings(data_dir=tmp_path / name, secret_key="one for both", rule_processes=0, **more)
         for name in ("one", "two")

@@ -72,7 +72,7 @@ def document(name: str = "Zanzibar Spice Company") -> dict[str, Any]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path}/t.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url = f"sqlite:///{tmp_path}/t.sqlite" if request.param == "sqlite" else request.getfixturevalue("ledger_url")
     opened = await opened_with(url)
     yield opened
     await opened.close()
