@@ -33,6 +33,8 @@ class Posts:
             away = isinstance(error, StorageUnavailable)
             for job in batch:
                 job.error = error if away else None
+            if away:
+                _log.error("%d posted writes failed", sum(job.work is not None for job in batch))
             for sink in sinks:
                 sink.rolled_back()
             return away
