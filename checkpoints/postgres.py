@@ -62,7 +62,7 @@ class PostgresDatabase:
         self.owner: str | None = name_of_this_process()
         self.codec = codec or Codec()
         self.commits = 0
-        self._seen = (utc_now(), time.monotonic())
+        self._seen = (utc_now() - timedelta(seconds=_FRESH), time.monotonic() - _FRESH)  # no server said so yet
         self._patience = patience
         self._connections = Connections(url, self.owner, pool + BESIDE_THE_POOL, f"{round(standstill * 1000)}ms")
         self._threads = ThreadPoolExecutor(pool, thread_name_prefix="ledger")
@@ -158,9 +158,9 @@ class PostgresDatabase:
             self._writing.close()
             self._looking.close()
             self._threads.shutdown(wait=True)
-            self._news.close()
             self._writing.join()
             self._looking.join()
+            self._news.close()
             self._connections.dispose()
 
         await asyncio.get_running_loop().run_in_executor(None, drain)
