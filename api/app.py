@@ -13,7 +13,7 @@ from api import bundle, cases, console, custody, examples, merchant, operations,
 from api.console.pages import Pages
 from api.console.signin import Gate
 from api.console.tally import Tally
-from api.limits import BodyLimit
+from api.limits import Addressed, BodyLimit
 from api.merchant.page import Gate as MerchantGate
 from api.traced import Traced
 from graph import elsewhere
@@ -41,7 +41,7 @@ def create_app(product: Product, metrics: Metrics) -> ASGIApp:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     if not (product.settings.svc1_url and product.settings.svc2_url):
         app.mount("/sandbox", sandbox(product.settings.data_dir / "sandbox.db"))
-    return Traced(BodyLimit(app, product.settings.max_body_bytes, merchant.PAGES))
+    return Traced(Addressed(BodyLimit(app, product.settings.max_body_bytes, merchant.PAGES)))
 
 
 def openapi_document() -> dict[str, Any]:

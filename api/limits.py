@@ -1,4 +1,4 @@
-"""The byte cap: a body larger than allowed is refused before anybody parses it."""
+"""What nobody is asked to parse or look for: a body larger than allowed, and an address that nothing can have."""
 
 import asyncio
 from typing import Final
@@ -55,6 +55,19 @@ class BodyLimit:
             return message
 
         await self.app(scope, counted, send)
+
+
+class Addressed:
+    """ASGI middleware: 404 for a path with a NUL. Nothing has it, and PostgreSQL takes it for an error to look."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and "\x00" in scope["path"]:
+            await problem(404, "not_found", "There is no such address.")(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
 
 
 async def _discard(receive: Receive, most: int) -> None:

@@ -33,8 +33,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Tell ``.ci/run`` whether the suite ran to its end; only then may it repeat what failed and nothing else."""
-    if not hasattr(session.config, "workerinput") and session.config.cache is not None:
-        session.config.cache.set("suite/exit", int(exitstatus))
+    if not hasattr(session.config, "workerinput") and (cache := getattr(session.config, "cache", None)) is not None:
+        cache.set("suite/exit", int(exitstatus))  # without one under -p no:cacheprovider
 
 
 @pytest.fixture(scope="session")

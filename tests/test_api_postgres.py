@@ -60,3 +60,11 @@ def test_four_eyes_and_withdrawal_hold_on_postgresql(own):
     codes = approved.result().status_code, withdrawn.result().status_code
     ended = own.rest(case["id"])["status"]
     assert (codes, ended) in (((200, 409), "active"), ((409, 200), "withdrawn"))
+
+
+def test_an_address_with_a_nul_is_one_that_is_not_there(own):
+    for tail in ("", "/events", "/checkpoints", "/bundle", "/file"):
+        for path in (f"/v1/cases/a%00b{tail}", f"/console/cases/%00{tail}"):
+            answer = own.root.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert own.root.get("/v1/cases", params={"q": "a\x00b"}).status_code == 422
