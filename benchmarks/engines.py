@@ -47,7 +47,7 @@ def costs(cluster: Cluster) -> Costs:
     cpu = {"replicas": seconds(*cluster.replicas), "workers": seconds(*cluster.workers)}
     if cluster.prefect is not None:
         cpu["prefect"] = seconds(cluster.prefect)
-    cpu["postgres"] = tree(cluster.postgres.get_pid())
+    cpu["postgres"] = tree(cluster.postgres_pid)
     size, rows = {}, {}
     for name in ("onboard", "prefect"):
         told = cluster.psql(name, "VACUUM; SELECT pg_database_size(current_database())")
@@ -61,10 +61,8 @@ def seconds(*processes: Process) -> float:
     return sum(tree(process.pid) for process in processes if process.alive)
 
 
-def tree(pid: int | None) -> float:
+def tree(pid: int) -> float:
     """CPU seconds of a process, of its children, and of those that ended."""
-    if pid is None:
-        return 0.0
     top = psutil.Process(pid)
     spent: float = 0.0
     for process in (top, *top.children(recursive=True)):

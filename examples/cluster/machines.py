@@ -22,6 +22,8 @@ from examples.cluster.front import Front, running
 Engine = Literal["prefect", "procrastinate", "local"]
 START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 25.0
+CONNECTIONS: Final = 200
+"""As in compose.yaml: the processes of two replicas and four workers want more than PostgreSQL's own 100."""
 ROOT: Final = Path(__file__).parents[2]
 PREFECT_AUTH: Final = "onboard:only-on-this-machine"
 
@@ -132,6 +134,9 @@ class Cluster:
         for name in ("onboard", "prefect"):
             if f" {name} " not in server.psql("SELECT datname FROM pg_database"):
                 server.psql(f"CREATE DATABASE {name}")
+        if f" {CONNECTIONS}\n" not in server.psql("SHOW max_connections"):
+            server.psql(f"ALTER SYSTEM SET max_connections = {CONNECTIONS}")
+            self._restart(server, "fast")
         return server
 
     def _prefect_server(self) -> Process:
@@ -183,6 +188,11 @@ class Cluster:
             }
         return kept | ours
 
+    @property
+    def postgres_pid(self) -> int:
+        """The server's process, whoever started it."""
+        return int((Path(self.postgres.pgdata) / "postmaster.pid").read_text().split()[0])
+
     def database(self, name: str) -> str:
         """The URL of one of the databases."""
         return str(self.postgres.get_uri(database=name))
@@ -218,8 +228,11 @@ class Cluster:
 
     def restart_postgres(self) -> None:
         """Restart it the hard way (``immediate``): every connection breaks, the log is replayed."""
-        server = self.postgres
-        options = ("-w", "-D", str(server.pgdata), "-m", "immediate", "-l", str(server.log), "restart")
+        self._restart(self.postgres, "immediate")
+
+    @staticmethod
+    def _restart(server: PostgresServer, mode: str) -> None:
+        options = ("-w", "-D", str(server.pgdata), "-m", mode, "-l", str(server.log), "restart")
         pgexec("pg_ctl", options, bin_path=server.bin_path, user=server.system_user)
 
     @staticmethod
