@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from checkpoints import access, audit, cases, gate, reviews, submissions
 from checkpoints.database import Tx
-from onboarding.answers import is_ours
+from onboarding.answers import is_nobody
 from onboarding.case import ALLOWED_ACTIONS, Channel
 from onboarding.decision import Decision
 from onboarding.door import make_part
@@ -35,16 +35,25 @@ def asks_something(tx: Tx, review: reviews.Review, decision: Decision) -> None:
         raise InvalidDecision("request: say what the merchant is asked, as [{path, text}].", field="request")
 
 
-def all_ours(tx: Tx, case: Any, review: reviews.Review, parts: Sequence[Part]) -> None:
-    """Raises BadInput naming an answer's path that nobody asked about and nobody reads: it would be lost unseen."""
-    answers = [part.content for part in parts if part.kind == "answers" and isinstance(part.content, dict)]
+def answers_in(parts: Sequence[Part]) -> list[tuple[str, Any]]:
+    """Every answer by its path."""
+    contents = [part.content for part in parts if part.kind == "answers" and isinstance(part.content, dict)]
+    return [answer for content in contents for answer in content.items()]
+
+
+def all_ours(tx: Tx, case: Any, review: reviews.Review, parts: Sequence[Part], strange: Set[str]) -> None:
+    """Raises BadInput naming an answer's path that nobody asked about and nobody reads: it would be lost unseen.
+
+    ``strange`` are the paths that are none of any application's.
+    """
+    answers = answers_in(parts)
     if not answers:
         return
     record = cases.record_of(tx, case)
     people = len(record.application.persons) if record else 0
     asked = {item["path"] for item in reviews.shown(tx, review).get("request", ())}
-    for path, value in ((path, value) for content in answers for path, value in content.items()):
-        if path not in asked and not is_ours(path, value, people):
+    for path, value in answers:
+        if path not in asked and (path in strange or is_nobody(path, value, people)):
             named = f"answers.{path[:200]}"
             raise BadInput(f"{named}: this is no field of an application, and it was not asked for.", field=named)
 

@@ -1,5 +1,6 @@
 """The verbs: everything a face may ask for. Each is one transaction; the graph follows from what it recorded."""
 
+import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
@@ -8,9 +9,10 @@ from checkpoints import audit, cases, gate, reviews, scope, submissions, traces,
 from checkpoints.database import Tx, Work
 from graph.context import Context
 from graph.custody import as_it_waits
-from graph.deciding import all_ours, asks_something, fits, may_approve, next_version, record_decision
+from graph.deciding import all_ours, answers_in, asks_something, fits, may_approve, next_version, record_decision
 from graph.state import GRAPH_VERSION
 from onboarding import faults, tracing
+from onboarding.answers import strangers
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
 from onboarding.decision import Decision
 from onboarding.errors import CaseNotFound, Conflict, NotWaiting
@@ -151,6 +153,7 @@ class Service:
         With ``request_id`` it answers that one request and nothing else; answered again it changes nothing.
         Raises CaseNotFound, NotWaiting, IdempotencyKeyReused, BadInput for an answer to a path that is none.
         """
+        strange = await asyncio.to_thread(strangers, answers_in(parts))  # a body full of them takes seconds
 
         def record(tx: Tx) -> CaseView:
             row = _held(tx, actor, case_id)
@@ -163,7 +166,7 @@ class Service:
                 raise NotWaiting()
             if review is None or review.stage not in ("information", "review", "second_review"):
                 raise NotWaiting()
-            all_ours(tx, row, review, parts)
+            all_ours(tx, row, review, parts, strange)
             version = next_version(tx, row, parts, actor.name, "answer")
             action = "answered" if review.stage == "information" else "amended"
             reviews.decide(tx, review, action, actor=actor.name, channel=channel, body={"version": version})

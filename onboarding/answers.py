@@ -1,6 +1,6 @@
 """A merchant's answers to what was asked: which path is none of ours, and whose words no reader makes a value of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final, NamedTuple
 
@@ -71,15 +71,27 @@ LONGEST: Final = 500
 """Characters: a longer text is no value of such a field."""
 
 
-def is_ours(path: str, value: JsonValue, people: int) -> bool:
-    """Whether anything is read from an answer under this path (or label) about an application with so many people."""
-    if found := PERSON.fullmatch(path):
-        fields = value if found[2] is None and isinstance(value, dict) else {found[2] or "name": value}
-        return int(found[1]) < people + MOST_NEW_PEOPLE and fields.keys() <= OF_A_PERSON.keys()
-    if path in LABELS:
-        return True
+def strangers(answers: Iterable[tuple[str, JsonValue]]) -> frozenset[str]:
+    """Which of these paths (or labels) nothing is read from, whatever the application: of persons none is judged here.
+
+    As slow as reading the answers is: not for a transaction.
+    """
+    others = [(path, value) for path, value in answers if not PERSON.fullmatch(path) and path not in LABELS]
+    return frozenset(path for path, value in others if not _is_read(path, value))
+
+
+def _is_read(path: str, value: JsonValue) -> bool:
     candidates, _ = read_answers({path: value}, source=_SOURCE)
     return any(candidate.path != "extra" for candidate in candidates)
+
+
+def is_nobody(path: str, value: JsonValue, people: int) -> bool:
+    """Whether this speaks of a person, but of none there may be, or of what no person has: ``people`` were shown."""
+    found = PERSON.fullmatch(path)
+    if found is None:
+        return False
+    fields = value if found[2] is None and isinstance(value, dict) else {found[2] or "name": value}
+    return int(found[1]) >= people + MOST_NEW_PEOPLE or not fields.keys() <= OF_A_PERSON.keys()
 
 
 def unread(application: Application, answers: Mapping[str, str], *, policy: Policy, as_of: date) -> dict[str, str]:

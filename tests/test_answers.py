@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
-from onboarding.answers import LONGEST, is_ours, unread
+from onboarding.answers import LONGEST, is_nobody, strangers, unread
 from onboarding.application import Application
 from onboarding.letters.fields import LABELS
 from onboarding.policy import Policy
 
 BAKERY = Application.model_validate({"country": "GB", "entity_type": "private_company", "legal_name": "Moss Ltd"})
+
+
+def ours(path: str, value: Any) -> bool:
+    return not strangers([(path, value)]) and not is_nobody(path, value, people=1)
 
 
 def said(path: str, text: str) -> str:
@@ -66,7 +70,7 @@ def test_what_is_read_or_taken_as_it_is_goes_through(path, text):
 
 @pytest.mark.parametrize("path", [*LABELS, "persons[0].dob", "persons[5]", "Company name", "registration_court"])
 def test_fields_and_labels_that_are_read_are_ours(path):
-    assert is_ours(path, "Jane Doe", people=1)
+    assert ours(path, "Jane Doe")
 
 
 @pytest.mark.parametrize(
@@ -82,4 +86,4 @@ def test_fields_and_labels_that_are_read_are_ours(path):
     ],
 )
 def test_what_nobody_would_read_is_not(path: str, value: Any):
-    assert not is_ours(path, value, people=1)
+    assert not ours(path, value)

@@ -1,5 +1,6 @@
 """Decisions over the API: who, when, once; corrections, requests, amendments. The review waits until one stands."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -64,6 +65,21 @@ def test_the_same_decision_again_is_200_and_nothing_happens_twice(house):
     assert made(house, case["id"]) == [("review", "approve")]
     assert len(house.sandbox(case["id"])["effects"]) == 2
     assert sum(event["type"] == "decision.recorded" for event in house.events(case["id"])) == 1
+
+
+def test_a_body_full_of_answers_is_read_before_the_transaction(house):
+    case = house.case()
+    house.decide("ann", case, "request_information")
+    house.rest(case["id"], "awaiting_information")
+    house.idle(case["id"])
+    label = "company name"
+    names = {"".join(c.upper() if number >> n & 1 else c for n, c in enumerate(label)) for number in range(4000)}
+    answers = dict.fromkeys(sorted(names)[:2000], "Dock Bakery Ltd")
+    before, started = house.write(lambda tx: time.thread_time()), time.process_time()
+    where = f"/v1/cases/{case['id']}/information"
+    assert house.backend.post(where, json={"answers": answers | {"nonsense": "x"}}).status_code == 422
+    held, took = house.write(lambda tx: time.thread_time()) - before, time.process_time() - started
+    assert held < took / 4, "whoever else writes waits for the one writer"
 
 
 @pytest.mark.parametrize(
