@@ -20,7 +20,7 @@ from onboarding.errors import BadInput
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The shell face: ``onboard --help``.",
+    help="Merchant onboarding: submit applications, see why, decide, replay; run the service and look after it.",
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -175,12 +175,19 @@ def decide(
         body = {
             "action": action.replace("-", "_"),
             "reason_codes": reason or [],
-            "request": [{"path": path, "text": text} for path, _, text in (item.partition("=") for item in ask or [])],
+            "request": [_question(item) for item in ask or []],
             "comment": comment,
             "review_id": review,
         }
         answer = client.call("POST", f"/v1/cases/{quote(case, safe='')}/decision", json=body)
         present(answer, as_json, display.decided(answer))
+
+
+def _question(item: str) -> dict[str, str]:
+    path, stated, text = item.partition("=")
+    if not (path and stated and text):
+        raise BadInput(f"--ask takes PATH=QUESTION, for example website=Which one is yours?, not {item!r}.")
+    return {"path": path, "text": text}
 
 
 @app.command()

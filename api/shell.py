@@ -14,7 +14,7 @@ from rich.text import Text
 
 from api.client import CallFailed, Client, token_of
 from onboarding.errors import OnboardingError
-from onboarding.letters.words import one_line
+from onboarding.letters.words import as_line
 from onboarding.settings import Settings
 
 NO_TERMINAL: Final = 200
@@ -47,13 +47,20 @@ def told() -> Iterator[None]:
     try:
         yield
     except (OnboardingError, CallFailed, OSError) as error:
-        complain("error", getattr(error, "detail", None) or str(error))
+        complain("error", getattr(error, "detail", None) or _of_a_file(error) or str(error))
         raise typer.Exit(1) from None
+
+
+def _of_a_file(error: Exception) -> str | None:
+    """``FILE: No such file or directory``, without the number that the system gives it."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    return f"{error.filename}: {error.strerror}"
 
 
 def complain(kind: str, what: str) -> None:
     """One line on stderr; what a merchant or a server wrote is text and never markup."""
-    err.print(Text(f"{kind}:", style="red").append(f" {one_line(what, 1000)}", style="default"))
+    err.print(Text(f"{kind}:", style="red").append(f" {as_line(what, 1000)}", style="default"))
 
 
 @contextmanager

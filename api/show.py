@@ -1,5 +1,6 @@
 """Cases for the terminal: tables and one page a case. Merchant text is shown as text, never as markup."""
 
+import re
 import time
 from typing import Any, Final
 
@@ -8,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from api.client import CallFailed, Client
+from api.story import told
 from onboarding.case import MOVING
-from onboarding.letters.words import one_line
+from onboarding.letters.words import as_line
 
 COLOURS: Final = {"critical": "bold red", "high": "red", "warning": "yellow", "info": "cyan"}
 
@@ -26,6 +28,8 @@ def settled(client: Client, case: dict[str, Any], seconds: float = 120) -> dict[
 
 def table(cases: list[dict[str, Any]]) -> RenderableType:
     """One line a case."""
+    if not cases:
+        return Text("no case")
     shown = Table(box=None, pad_edge=False)
     for column in ("case", "status", "recommended", "risk", "country", "merchant"):
         shown.add_column(column, no_wrap=column in ("case", "status"), min_width=36 if column == "case" else None)
@@ -37,7 +41,7 @@ def table(cases: list[dict[str, Any]]) -> RenderableType:
             advice["action"] if advice else "",
             f"{risk['level']} {risk['score']}" if risk else "",
             Text(case["application"]["country"] or ""),
-            Text(one_line(case["application"]["legal_name"] or "", 60)),
+            Text(as_line(case["application"]["legal_name"] or "", 60)),
         )
     return shown
 
@@ -50,10 +54,14 @@ def case(found: dict[str, Any], events: list[dict[str, Any]]) -> RenderableType:
     if found["summary"]:
         parts.append(Text(f"\n{found['summary']}"))
     parts += _model(found)
-    parts += [Text("\nfindings", style="bold")] + [_finding(item) for item in found["findings"]] or [Text("none")]
+    parts += [
+        Text("\nfindings", style="bold"),
+        *(map(_finding, found["findings"]) if found["findings"] else [Text("none")]),
+    ]
     if found["missing"]:
         parts.append(Text("\nmissing: " + ", ".join(found["missing"])))
-    parts += [Text("\nas read", style="bold"), _fields(found)]
+    parts += [Text("\nas read: each field, where it stands, and “its words” where they differ", style="bold")]
+    parts.append(_fields(found))
     if found["review"]:
         review = found["review"]
         parts.append(
@@ -77,13 +85,15 @@ def case(found: dict[str, Any], events: list[dict[str, Any]]) -> RenderableType:
 def decided(case: dict[str, Any]) -> RenderableType:
     """The case in one line and, of a rejection, what the merchant is told."""
     made = case["decisions"][-1] if case["decisions"] else {}
+    if made.get("action") == "request_information":
+        return Group(table([case]), Text(f"\n`onboard show {case['id']}` says what the merchant is asked"))
     if made.get("action") != "reject":
         return table([case])
     codes = ", ".join(made["reason_codes"]) or "none given, so those of the advice"
-    told = [f"  {sentence}" for sentence in made.get("told", [])] or [
+    read = [f"  {sentence}" for sentence in made.get("told", [])] or [
         "  no letter: the application has no e-mail address"
     ]
-    return Group(table([case]), Text("\n".join([f"\nreasons: {codes}", "the merchant reads:", *told])))
+    return Group(table([case]), Text("\n".join([f"\nreasons: {codes}", "the merchant reads:", *read])))
 
 
 def _asked(request: dict[str, Any] | None) -> list[RenderableType]:
@@ -107,11 +117,11 @@ def _model(found: dict[str, Any]) -> list[RenderableType]:
 
 def _finding(item: dict[str, Any]) -> Text:
     line = Text(f"  {item['severity']:<8} ", style=COLOURS[item["severity"]])
-    line.append(f"{item['code']} {item['path'] or ''}: {one_line(item['message'], 300)}", style="default")
+    line.append(f"{item['code']} {item['path'] or ''}: {as_line(item['message'], 300)}", style="default")
     for evidence in item["evidence"][:2]:
         if evidence["quote"]:
             line.append(
-                f"\n             “{one_line(evidence['quote'], 160)}” ({evidence['source']} {evidence['where'] or ''})"
+                f"\n             “{as_line(evidence['quote'], 160)}” ({evidence['source']} {evidence['where'] or ''})"
             )
     return line
 
@@ -119,19 +129,25 @@ def _finding(item: dict[str, Any]) -> Text:
 def _fields(found: dict[str, Any]) -> RenderableType:
     shown = Table(box=None, pad_edge=False, show_header=False)
     for path, source in found["provenance"].items():
-        shown.add_row(
-            Text(path),
-            Text(one_line(source["raw"], 70)),
-            Text(f"{source['source']} {source['where'] or ''}", style="dim"),
-        )
+        value, words = as_line(_value(found["application"], path), 70), as_line(source["raw"], 70)
+        where = Text(f"{source['source']} {source['where'] or ''}", style="dim")
+        shown.add_row(Text(path), Text(value), where.append(f" “{words}”" if words not in ("", value) else ""))
     return shown
+
+
+def _value(application: dict[str, Any], path: str) -> str:
+    """What stands at ``persons[0].dob`` and the like; nothing where it was erased."""
+    value: Any = application
+    for step in re.findall(r"[^.\[\]]+", path):
+        inside = value[int(step) :] if isinstance(value, list) else [(value or {}).get(step)]
+        value = inside[0] if inside else None
+    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
 def _story(events: list[dict[str, Any]]) -> RenderableType:
     shown = Table(box=None, pad_edge=False, show_header=False)
     for event in events:
-        told = ", ".join(f"{name} {value}" for name, value in event["data"].items() if value not in (None, "", []))
-        shown.add_row(event["at"], Text(event["actor"]), event["type"], Text(one_line(told, 160), style="dim"))
+        shown.add_row(event["at"], Text(event["actor"]), event["type"], Text(told(event), style="dim"))
     return shown
 
 

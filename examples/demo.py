@@ -17,12 +17,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import policy
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 from rich.console import Console
 from rich.text import Text
+
+from api.story import told
 
 APPLICATIONS: Final = Path(__file__).parent / "applications"
 WATCHLIST: Final = Path(__file__).parent / "watchlist.jsonl"
@@ -43,7 +46,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         with service(folder) as url, caller(url, folder) as api, reviewers_tool(url, folder) as tool:
-            say.print(f"[bold]The service runs on {url}[/bold], data in {folder}")
+            say.print(f"[bold]The service runs on {url}[/bold], data in {folder}; two reviewers get letters")
             approved = approve_through_the_api(api, tool)
             rejected = reject_through_the_letter(api, folder)
             informed = ask_and_answer(api, tool)
@@ -146,28 +149,26 @@ def follow(
 
 def show(event: dict[str, Any]) -> None:
     """One line an event."""
-    data = event["data"]
-    told = {
-        "step.ended": lambda: f"{data['step']} ({data['ms']} ms)",
-        "case.status": lambda: f"the case is now {data['status']}",
-        "wait.opened": lambda: f"waits for {data['stage']}, due {str(data.get('due_at'))[:16]}",
-        "decision.recorded": lambda: f"{event['actor']} decided: {data['action']} ({data['channel']})",
-        "letter.queued": lambda: f"letter written: {data['kind']}",
-        "letter.kept": lambda: f"letter left: {data['kind']}",
-        "activation.intended": lambda: f"{data['service']}: intent recorded before the call",
-        "activation.attempt": lambda: f"{data['service']}: call {data['attempt']}: {data['outcome']}",
-        "activation.active": lambda: f"{data['service']}: active as {data['reference']}",
-    }.get(event["type"], lambda: ", ".join(f"{key} {value}" for key, value in data.items() if value))
-    say.print(Text(f"  {event['at'][11:23]}  {event['type']:<22} {told()}"))
+    say.print(Text(f"  {event['at'][11:23]}  {event['actor']:<31}  {told(event)}"))
+
+
+def read(case: dict[str, Any]) -> None:
+    """Some of the fields that are not written as they were sent, each beside the words it was read from."""
+    application = case["application"]
+    found = case["provenance"]
+    say.print(f"  {len(found)} fields read, each with its source; some of them:")
+    for path in ("registration_number", "incorporation_date", "address.city", "contact.phone", "bank.iban"):
+        value, source = reduce(lambda inside, name: inside[name], path.split("."), application), found[path]
+        say.print(Text(f"    {path:<20} {value:<23} {source['where']}: “{source['raw']}”"))
 
 
 def explain(case: dict[str, Any]) -> None:
-    """What the agents made of it: the recommendation with the evidence of each finding."""
-    advice, risk = case["recommendation"], case["risk"]
-    say.print(Text(f"  recommended: {advice['action']}; risk {risk['level']} ({risk['score']})", style="bold"))
+    """What the agents made of it: the recommendation and why, with the evidence of each finding."""
+    say.print(Text(f"  {case['summary'].splitlines()[-1]}", style="bold"))
     for finding in case["findings"]:
-        quote = next((item["quote"] for item in finding["evidence"] if item["quote"]), None)
-        say.print(Text(f"    {finding['severity']:<8} {finding['code']}" + (f": “{quote[:90]}”" if quote else "")))
+        say.print(Text(f"    {finding['severity']:<8} {finding['code']}: {finding['message']}"))
+        for item in finding["evidence"]:
+            say.print(Text(f"             “{item['quote']}” ({item['where']})"))
     if case["missing"]:
         say.print(Text(f"    missing: {', '.join(case['missing'])}"))
 
@@ -206,7 +207,9 @@ def reject_through_the_letter(api: httpx.Client, folder: Path) -> str:
     answer = httpx.post(link, data={"reason_codes": ["PROHIBITED_BUSINESS"]}, trust_env=False)
     if answer.status_code != 200:
         raise Failed(f"the link was answered with {answer.status_code}")
-    follow(api, case_id, "rejected", after=case["seen"], letter="rejection")
+    case = follow(api, case_id, "rejected", after=case["seen"], letter="rejection")
+    for sentence in case["decisions"][-1]["told"]:
+        say.print(Text(f"  the merchant reads: {sentence}", style="bold"))
     return case_id
 
 
@@ -214,6 +217,7 @@ def ask_and_answer(api: httpx.Client, tool: httpx.Client) -> str:
     """A ski shop's e-mail that leaves things out: the merchant is asked, answers, and is approved."""
     case_id = submit(api, "ski-shop.txt")
     case = follow(api, case_id, "in_review")
+    read(case)
     explain(case)
     say.print("  [bold]the reviewer asks the merchant for what is missing[/bold]")
     request = [{"path": "persons[0].dob", "text": "Please tell us your date of birth."}]

@@ -4,15 +4,23 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
 
 from flows.environment import prepare
-from onboarding.settings import Settings
+from onboarding.settings import BadSettings, Settings
 
 
 def main() -> None:
+    """Work until SIGTERM; settings that cannot be used are one line and exit code 1."""
+    try:
+        _work(Settings.from_environment(os.environ))
+    except BadSettings as error:
+        sys.exit(f"error: {error}")
+
+
+def _work(settings: Settings) -> None:
     """Run the loop beside the main thread: Prefect's engine takes SIGTERM for itself wherever it runs in that one."""
-    settings = Settings.from_environment(os.environ)
     prepare(settings)
     from flows.in_process import work  # imported here: what Prefect reads at its import is prepared only now
 

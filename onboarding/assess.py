@@ -132,7 +132,8 @@ def _what(app: Application) -> str:
         if money.amount:
             period = " a year" if what == "expects" else ""
             parts.append(f"{what} {money.amount} {money.currency or ''}".rstrip() + period)
-    return f"{business}{'; '.join(parts)}{'.' if parts else ''}".strip()
+    told = "; ".join(parts)
+    return f"{business}{told[:1].upper()}{told[1:]}{'.' if parts else ''}".strip()
 
 
 def _people(app: Application) -> str:

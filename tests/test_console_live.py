@@ -45,7 +45,7 @@ def test_a_case_page_hears_of_every_decision_once_and_keeps_quiet_otherwise(hous
     house.rest(case["id"])
     second = ann.get(polled(first)).text
     assert "taken by ann" in second
-    assert "<bdi>sue</bdi>: decided: reject by api" in second
+    assert "<bdi>sue</bdi>: decided: reject (api)" in second
     assert "<script" not in second
     assert "hx-get" not in ann.get(case["links"]["console"]).text, "a closed case has no news"
 

@@ -29,8 +29,8 @@ from api.console.page import (
     token_of,
 )
 from api.console.source import passages, sources
-from api.console.story import told
 from api.problems import status_of
+from api.story import told
 from graph import correspondence, screened, signing
 from graph import desk as verbs
 from graph.dossier import dossier

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from api.console import drawing
 from api.console.page import templates
 from api.console.source import passages, sources
-from api.console.story import told
+from api.story import told
 from graph.dossier import Dossier
 from onboarding.catalogue import CATALOGUE
 from onboarding.decision import worst

@@ -14,13 +14,28 @@ TEXT_LIMIT: Final = 400
 def one_line(text: object, limit: int = TEXT_LIMIT) -> str:
     """``text`` as one line of at most ``limit`` characters that nothing reads as more than text.
 
-    Line breaks and controls become blanks; bidi and other format controls, surrogates and private characters go;
-    ``://`` loses its shape, so that no mail program makes a link of a name; ``=?`` too (RFC 2047 words).
+    As ``as_line``; and ``://`` loses its shape, so that no mail program makes a link of a name; ``=?`` too (RFC 2047
+    words).
     """
+    return _cut(_flat(text, limit).replace("://", "[:]//").replace("=?", "= ?"), limit)
+
+
+def as_line(text: object, limit: int = TEXT_LIMIT) -> str:
+    """``text`` as one line of at most ``limit`` characters, for where nothing makes a link of it: an address stays one.
+
+    Line breaks and controls become blanks; bidi and other format controls, surrogates and private characters go.
+    """
+    return _cut(_flat(text, limit), limit)
+
+
+def _flat(text: object, limit: int) -> str:
     shown = str(text)[: limit * 8]
     if not (shown.isascii() and shown.isprintable()):  # plain ASCII has nothing that could be misread
         shown = "".join(map(_shown, shown))
-    shown = re.sub(r"\s+", " ", shown).strip().replace("://", "[:]//").replace("=?", "= ?")
+    return re.sub(r"\s+", " ", shown).strip()
+
+
+def _cut(shown: str, limit: int) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
 
 
