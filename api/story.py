@@ -47,6 +47,7 @@ def told(event: dict[str, Any]) -> str:
     facts = (f"{name} {value}" for name, value in data.items() if value not in (None, "", []) and name not in HIDDEN)
     return one_line(": ".join([event["type"], ", ".join(facts)]).rstrip(": "), 200)
 
+
 def _kind(data: Data) -> str:
     """``approval_request:second_review`` as words."""
     return str(data.get("kind")).replace("_", " ").replace(":", " for ")

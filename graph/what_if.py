@@ -9,6 +9,7 @@ from typing import Any
 
 from checkpoints.casefile import CaseFile
 from graph.state import CaseState
+from onboarding.answers import is_ours
 from onboarding.errors import BadInput, RecordingMissing
 
 SOURCE = "what-if"
@@ -69,11 +70,22 @@ def _put(document: Any, path: str, value: Any) -> None:
 
 
 def substituted(file: CaseFile, values: Sequence[tuple[str, Any]]) -> CaseFile:
-    """The case as if these application values had been corrected from the start."""
+    """The case as if these values had been corrected from the start. Raises BadInput for what is no field of ours."""
     if not values:
         return file
+    people = max((len(_persons(row["state"])) for row in file.checkpoints), default=0)
+    for path, value in values:
+        if not is_ours(path, value, people):
+            raise BadInput(
+                f"{path}: no field of an application. `onboard show CASE` names them; the state needs --from."
+            )
     part = {"source": SOURCE, "kind": "corrections", "format": "json", "content": dict(values)}
     return file.with_(submissions=[_with_part(row, part) for row in file.submissions])
+
+
+def _persons(state: Mapping[str, Any]) -> list[Any]:
+    persons: list[Any] = (state.get("reading") or {}).get("application", {}).get("persons", [])
+    return persons
 
 
 def _with_part(row: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:

@@ -229,6 +229,8 @@ def test_the_shell_exports_shows_imports_and_replays(home, active, tmp_path, mon
         assert "identical" in told.stdout
     forked = run.invoke(app, ["checkpoints", "replay", str(path), "--set", "bank.iban=GB00", "--json"])
     assert "bank.iban" in str(json.loads(forked.stdout)["first_difference"])
+    mistyped = run.invoke(app, ["checkpoints", "replay", str(path), "--set", "bank.ibn=GB00"])
+    assert (mistyped.exit_code, mistyped.stderr.split(": ")[1]) == (1, "bank.ibn")
     monkeypatch.setenv("ONBOARD_DATA_DIR", str(tmp_path / "elsewhere"))
     assert run.invoke(app, ["checkpoints", "import", str(path)]).exit_code == 0
     assert "identical" in run.invoke(app, ["checkpoints", "replay", active["id"]]).stdout

@@ -40,6 +40,24 @@ def test_a_case_from_file_to_active(house, run, tmp_path):
     assert (steps["items"] if isinstance(steps, dict) else steps)[-1]["id"]
 
 
+def test_a_page_shows_each_value_beside_the_words_it_was_read_from(house, run):
+    text = "Firma: Gipfelwerk Sport GmbH, Amtsgericht München HRB 999014, https://gipfelwerk.example.net"
+    page = run("show", told(run("submit", "-", "--wait", "--json", stdin=text))["id"]).stdout
+    lines = {line.split()[0]: " ".join(line.split()) for line in page.splitlines() if line.strip()}
+    number = lines["registration_number"]
+    assert number.startswith("registration_number München HRB 999014 input line 1, column ")
+    assert number.endswith("“Amtsgericht München HRB 999014”")
+    assert lines["website"].startswith("website https://gipfelwerk.example.net input line 1"), "an address stays one"
+    assert "“" not in lines["website"], "said once where both are the same"
+    assert "submitted, application version 1" in page
+    clean = run("show", house.case()["id"]).stdout
+    assert "\nfindings\nnone\n" in clean
+
+
+def test_a_list_of_nothing_says_so(run):
+    assert run("cases", "--q", "nobody-of-this-name").stdout.strip() == "no case"
+
+
 def test_in_a_pipe_every_column_has_its_room(house, run):
     name = "Northgate Bakery and Coffee Roasters of Leeds Limited"
     said = run("submit", "-", "--wait", stdin=json.dumps(house.application(legal_name=name))).stdout
@@ -138,7 +156,9 @@ def test_a_hostile_name_is_text_in_the_terminal(house, run):
 
 def test_errors_are_one_clear_line(run, tmp_path):
     (tmp_path / "bad.json").write_text("{")
-    failed(run("submit", str(tmp_path / "none.json")), "No such file")
+    failed(run("submit", str(tmp_path / "none.json")), "none.json: No such file")
+    failed(run("decide", "nonsense", "request-information", "--ask", "Which website?"), "--ask takes PATH=QUESTION")
+    failed(run("cases", ONBOARD_URL="http://127.0.0.1:1"), "No service answers at http://127.0.0.1:1")
     failed(run("submit", str(tmp_path / "bad.json")), "malformed_input: Not valid JSON")
     failed(run("show", "nonsense"), "case_not_found")
     failed(run("show", "../../healthz"), "not_found")
