@@ -9,7 +9,7 @@ from typing import Any
 
 from checkpoints.casefile import CaseFile
 from graph.state import CaseState
-from onboarding.answers import is_ours
+from onboarding.answers import is_nobody, strangers
 from onboarding.errors import BadInput, RecordingMissing
 
 SOURCE = "what-if"
@@ -74,8 +74,9 @@ def substituted(file: CaseFile, values: Sequence[tuple[str, Any]]) -> CaseFile:
     if not values:
         return file
     people = max((len(_persons(row["state"])) for row in file.checkpoints), default=0)
+    unknown = strangers(values)
     for path, value in values:
-        if not is_ours(path, value, people):
+        if path in unknown or is_nobody(path, value, people):
             raise BadInput(
                 f"{path}: no field of an application. `onboard show CASE` names them; the state needs --from."
             )

@@ -30,6 +30,23 @@ THEIRS = {
 """Variables that others read: the database's image, our script in it, Caddy, Prefect's server."""
 
 
+@pytest.mark.parametrize(
+    "module, given, words",
+    [
+        ("flows.deploy", {"ONBOARD_PREFECT_API_URL": "http://127.0.0.1:1/api"}, "no Prefect server answers at"),
+        ("flows.deploy", {"ONBOARD_ENGINE": "cron"}, "ONBOARD_ENGINE: "),
+        ("flows.worker", {"ONBOARD_ENGINE": "cron"}, "ONBOARD_ENGINE: "),
+    ],
+)
+def test_what_an_operator_starts_says_in_one_line_what_stands_in_the_way(module, given, words, tmp_path):
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)} | given
+    command = [sys.executable, "-W", "ignore", "-m", module]
+    made = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+    assert made.returncode == 1
+    assert made.stderr.splitlines()[-1].startswith(f"error: {words}")
+    assert "Traceback" not in made.stderr
+
+
 def instructions() -> list[tuple[str, str]]:
     """The Dockerfile as ``(INSTRUCTION, rest)``, lines joined, comments gone."""
     lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.lstrip().startswith("#")]
