@@ -356,6 +356,7 @@ def test_the_desk_works_on_postgresql_too(open_product_house, postgres_url):
         for order in ("risk", "age", "due"):
             assert listed(ann.get(f"/console?order={order}").text) == [case["id"]]
         bulk = {"csrf": form["csrf"], "what": "take", "case": [case["id"]]}
+        assert ann.post("/console/assign", bulk | {"case": ["a\x00b", case["id"]]}).status_code == 422
         assert "done=1" in ann.post("/console/assign", bulk).headers["location"]
         assert 'Waiting <b id="count-waiting">1</b>' in ann.get("/console").text
         assert own.get(case["id"])["review"]["assignee"] == "ann"

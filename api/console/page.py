@@ -174,6 +174,8 @@ async def posted(request: Request, product: Served) -> FormData:
     given = str(form.get("csrf", ""))
     if not hmac.compare_digest(given.encode(), csrf_of(product, token_of(request, product)).encode()):
         raise Forbidden("This form is not from your session. Open the page again.")
+    if any("\x00" in value for _, value in form.multi_items() if isinstance(value, str)):
+        raise BadInput("The form contains a character that cannot be kept.")
     return form
 
 
