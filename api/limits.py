@@ -58,15 +58,17 @@ class BodyLimit:
 
 
 class Addressed:
-    """ASGI middleware: 404 for a path with a NUL. Nothing has it, and PostgreSQL takes it for an error to look."""
+    """ASGI middleware: a NUL in the path becomes a letter that stands in no address of ours.
+
+    PostgreSQL takes it for an error to look for a NUL; so whoever is asked says in its own way that nothing is there.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and "\x00" in scope["path"]:
-            await problem(404, "not_found", "There is no such address.")(scope, receive, send)
-            return
+            scope = {**scope, "path": scope["path"].replace("\x00", "\ufffd")}
         await self.app(scope, receive, send)
 
 
