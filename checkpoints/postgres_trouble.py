@@ -1,5 +1,6 @@
 """Which of PostgreSQL's troubles pass by themselves, how long to wait for that, and who is still inside."""
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -42,7 +43,7 @@ class Patience:
         """Sleep before the next try. False when it is over."""
         if self._clock() + self._next > self._until:
             return False
-        time.sleep(self._next)
+        time.sleep(self._next * random.uniform(0.5, 1))  # noqa: S311 - or two that met once meet at every try
         self._next = min(self._next * 2, _LONGEST)
         return True
 
