@@ -109,7 +109,7 @@ class DecisionView(Value):
     channel: Channel
     reason_codes: list[str] = Field(default_factory=list)
     told: list[str] = Field(default_factory=list)
-    """Of a rejection: the reasons as the merchant reads them; empty where no address to write to is kept (or any more)."""
+    """Of a rejection: the reasons as the merchant reads them; empty where no address to write to is kept."""
     comment: str | None = None
     corrections: dict[str, JsonValue] = Field(default_factory=dict)
     at: str
