@@ -12,7 +12,7 @@ import orjson
 from checkpoints.documents import digest
 from onboarding.case import CaseRecord
 
-_KEPT: Final = 128
+_KEPT: Final = 64
 _LARGEST: Final = 100_000
 """Bytes; what is larger is parsed anew, so that what is kept stays small."""
 
