@@ -59,7 +59,7 @@ def spare_the_collector() -> None:
     """What was built at the start stays: the garbage collector need not look at it again, nor look after every run."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(20_000, 5, 10)  # a run that ended long ago is let go after some hundred cases, not after thousands
 
 
 def _stop(server: Server, drain: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ Run = Callable[..., Any]
 def shell(house: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """``run("show", id)`` in a folder of its own; keyword arguments are further environment."""
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith(("ONBOARD_", "OPENAI_"))]:
+    for name in [name for name in os.environ if name.startswith(("ONBOARD_", "OPENAI_", "COLUMNS"))]:  # whoever set it
         monkeypatch.delenv(name)
 
     def call(*words: str, stdin: bytes | str | None = None, **environment: str) -> Any:
