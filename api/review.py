@@ -20,7 +20,7 @@ from graph import links
 from graph.correspondence import rejection_draft
 from onboarding.decision import worst
 from onboarding.errors import AlreadyDecided, InvalidDecision, OnboardingError
-from onboarding.letters.reasons import UNSPECIFIC
+from onboarding.letters.reasons import stated
 from onboarding.letters.words import when
 
 router = APIRouter(prefix="/review", tags=["review"])
@@ -87,7 +87,7 @@ async def _page(token: str, request: Request, product: Served, filled: Filled | 
         "reasons": reasons,
         "ticked": ticked,
         "comment": comment,
-        "letter": rejection_draft(product.context, link.case.id, link.record, ticked or [UNSPECIFIC]),
+        "letter": rejection_draft(product.context, link.case.id, link.record, stated(ticked)),
         "due": when(datetime.fromisoformat(link.case.review.due_at))
         if link.case.review and link.case.review.due_at
         else "",

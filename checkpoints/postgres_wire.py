@@ -67,30 +67,28 @@ class Wire:
 
     def execute(self, sql: str, arguments: Sequence[Any] = ()) -> "Found":
         """One statement, prepared at its first use on this connection."""
-        self._counted()
-        try:
+
+        def run() -> PGresult:
             name = self._names.get(sql) or self._prepare(sql)
-            values = [dumped(value) for value in arguments]
-            formats = [_BINARY if isinstance(value, bytes) else _TEXT for value in arguments]
-            return self._found(self._pg.exec_prepared(name, cast(list[bytes], values), formats))
-        except psycopg.Error as error:
-            raise self._told(sql, error) from error
+            return self._pg.exec_prepared(name, cast(list[bytes], list(map(dumped, arguments))), _formats(arguments))
+
+        return self._asked(sql, run)
 
     def once(self, sql: str, arguments: Sequence[Any]) -> "Found":
         """One statement that is not worth preparing."""
-        self._counted()
-        try:
-            values = [dumped(value) for value in arguments]
-            formats = [_BINARY if isinstance(value, bytes) else _TEXT for value in arguments]
-            return self._found(self._pg.exec_params(sql.encode(), values, None, formats))
-        except psycopg.Error as error:
-            raise self._told(sql, error) from error
+        return self._asked(
+            sql,
+            lambda: self._pg.exec_params(sql.encode(), list(map(dumped, arguments)), None, _formats(arguments)),
+        )
 
     def script(self, sql: str) -> "Found":
         """Statements without parameters in one round trip; the answer is the last one's."""
+        return self._asked(sql, lambda: self._pg.exec_(sql.encode()))
+
+    def _asked(self, sql: str, run: Callable[[], PGresult]) -> "Found":
         self._counted()
         try:
-            return self._found(self._pg.exec_(sql.encode()))
+            return self._found(run())
         except psycopg.Error as error:
             raise self._told(sql, error) from error
 
@@ -156,6 +154,10 @@ class Found:
             return []
         self._loads.set_pgresult(self._result)
         return self._loads.load_rows(0, self._result.ntuples, tuple)
+
+
+def _formats(arguments: Sequence[Any]) -> list[int]:
+    return [_BINARY if isinstance(value, bytes) else _TEXT for value in arguments]
 
 
 def dumped(value: Any) -> bytes | None:

@@ -17,6 +17,8 @@ from sqlalchemy.types import TypeEngine
 from checkpoints.transaction import Tx, Wire
 
 _Process = Callable[[Any], Any]
+_Given = tuple[int, str, _Process | None]
+"""A parameter to be given: where, under which name, and what makes the driver's value of it."""
 _FEW: Final = 4
 """Rows up to which an INSERT of several is prepared, for each number of them."""
 
@@ -71,6 +73,25 @@ class Prepared:
         return text
 
 
+class _Parameters:
+    """A statement's parameters in order: what it holds itself, and what is given each time. One may stand twice."""
+
+    def __init__(self, standing: list[Any], given: Sequence[_Given]) -> None:
+        self.standing = standing
+        self.given = given
+        self._names = frozenset(name for _, name, _ in given)
+
+    def filled(self, values: Mapping[str, Any]) -> list[Any]:
+        """With what is given now. Raises KeyError."""
+        found = self.standing.copy()
+        for n, name, process in self.given:
+            value = values[name]
+            found[n] = value if process is None else process(value)
+        if len(values) != len(self._names):
+            raise KeyError(*(values.keys() - self._names))
+        return found
+
+
 class _Text:
     """A statement in one dialect: its SQL, its parameters in order, and what its rows look like."""
 
@@ -84,10 +105,9 @@ class _Text:
         self._positional = made.positional
         binds = {name: bind for bind, name in made.bind_names.items()}
         order = list(made.positiontup if made.positional else binds)
-        self._standing: list[Any] = [None if binds[name].required else binds[name].value for name in order]
+        standing = [None if binds[name].required else binds[name].value for name in order]
         given = [(n, name) for n, name in enumerate(order) if binds[name].required]
-        self._given = [(n, name, _binder(binds[name].type, dialect)) for n, name in given]
-        self._names = frozenset(name for _, name, _ in self._given)
+        self._parameters = _Parameters(standing, [(n, name, _binder(binds[name].type, dialect)) for n, name in given])
         self._order = order
         self._wire: _OnWire | None = None
         self._types = [binds[name].type for name in order]
@@ -97,19 +117,14 @@ class _Text:
 
     def arguments(self, values: Mapping[str, Any]) -> Any:
         """The driver's parameters: what the statement itself holds, and what is given now. Raises KeyError."""
-        found = self._standing.copy()
-        for n, name, process in self._given:
-            value = values[name]
-            found[n] = value if process is None else process(value)
-        if len(values) != len(self._names):
-            raise KeyError(*(values.keys() - self._names))
+        found = self._parameters.filled(values)
         return tuple(found) if self._positional else dict(zip(self._order, found, strict=True))
 
     @property
     def wire(self) -> "_OnWire":
         """The same statement for PostgreSQL's own protocol."""
         if self._wire is None:
-            self._wire = _OnWire(self.sql, self._order, self._types, self._standing, self._given)
+            self._wire = _OnWire(self.sql, self._order, self._types, self._parameters)
         return self._wire
 
     def cursor(self, tx: Tx, values: Mapping[str, Any]) -> Any:
@@ -138,15 +153,14 @@ class _OnWire:
         sql: str,
         order: Sequence[str],
         types: Sequence[TypeEngine[Any]],
-        standing: list[Any],
-        given: Sequence[tuple[int, str, _Process | None]],
+        parameters: _Parameters,
     ) -> None:
         at = {name: n for n, name in enumerate(order)}
         binary = [isinstance(kind, LargeBinary) for kind in types]
         self._pieces = re.split(r"%\((\w+)\)s", sql.replace("%%", "%"))
         self._at = [(at[name], "::BYTEA" if binary[at[name]] else "") for name in self._pieces[1::2]]
-        self._standing = standing
-        self._given = [(n, name, None if binary[n] else process) for n, name, process in given]
+        plain = [(n, name, None if binary[n] else process) for n, name, process in parameters.given]
+        self._parameters = _Parameters(parameters.standing, plain)
         self.sql = self._written(self._pieces, 0)
 
     def _written(self, pieces: Sequence[str], after: int) -> str:
@@ -155,20 +169,14 @@ class _OnWire:
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The parameters in their order. Raises KeyError."""
-        found = self._standing.copy()
-        for n, name, process in self._given:
-            value = values[name]
-            found[n] = value if process is None else process(value)
-        if len(values) != len(self._given):
-            raise KeyError(*(values.keys() - {name for _, name, _ in self._given}))
-        return found
+        return self._parameters.filled(values)
 
     def many(self, wire: Wire, rows: Sequence[Mapping[str, Any]]) -> None:
         """All rows of an INSERT in one statement. Raises ValueError for any other statement."""
         head, found, first = self._pieces[0].rpartition("VALUES (")
         if not found or not re.fullmatch(r"(::\w+)?\)", self._pieces[-1]):
             raise ValueError("only a plain INSERT takes many rows")
-        group, width = ["(" + first, *self._pieces[1:]], len(self._standing)
+        group, width = ["(" + first, *self._pieces[1:]], len(self._parameters.standing)
         groups = ", ".join(self._written(group, n * width) for n in range(len(rows)))
         run = wire.execute if len(rows) <= _FEW else wire.once
         run(f"{head}VALUES {groups}", [value for row in rows for value in self.arguments(row)])

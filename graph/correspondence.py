@@ -143,13 +143,13 @@ def welcome(tx: Tx, ctx: Context, case_id: str) -> None:
 
 def rejection_draft(ctx: Context, case_id: str, record: CaseRecord, codes: Sequence[str]) -> Letter | None:
     """The rejection notice as it would leave with these reasons; None while there is no address to write to."""
+    if not record.application.contact.email:
+        return None
     link = merchant_links.url(ctx, "/merchant/their-own-link") if ctx.settings.self_service else None
     return _rejection(case_id, record, codes, link)
 
 
-def _rejection(case_id: str, record: CaseRecord, codes: Sequence[str], link: str | None) -> Letter | None:
-    if not record.application.contact.email:
-        return None
+def _rejection(case_id: str, record: CaseRecord, codes: Sequence[str], link: str | None) -> Letter:
     codes = chosen(codes, record.recommendation.reasons)
     return rejection(case_id=case_id, legal_name=record.application.legal_name, reason_codes=codes, link=link)
 
@@ -161,8 +161,7 @@ def decline(tx: Tx, ctx: Context, case_id: str, review_id: str) -> None:
         return
     codes = reviews.body_of(tx, decided).get("reason_codes", [])
     letter = _rejection(case_id, record, codes, merchant_links.to_case(tx, ctx, case_id, "rejection"))
-    if letter is not None:
-        _queue(tx, case_id, "rejection", 1, record.application.contact.email, letter)
+    _queue(tx, case_id, "rejection", 1, record.application.contact.email, letter)
 
 
 def report_closing(tx: Tx, ctx: Context, case_id: str, review_id: str) -> None:

@@ -20,7 +20,7 @@ from onboarding.errors import (
     LinkExpired,
     LinkUnknown,
 )
-from onboarding.letters.reasons import UNSPECIFIC
+from onboarding.letters.reasons import stated
 
 
 class LinkView(NamedTuple):
@@ -53,7 +53,7 @@ async def use(service: Service, token: str, *, reason_codes: list[str], comment:
 
     def record(tx: Tx) -> CaseView:
         link, review = _live(tx, token)
-        codes = reason_codes or [UNSPECIFIC] if link.action == "reject" else reason_codes
+        codes = stated(reason_codes) if link.action == "reject" else reason_codes
         decision = _decision(link.action, codes, comment)
         _may(tx, review, link)
         reviews.decide(tx, review, decision.action, actor=link.reviewer, channel="email", body=decision.to_json())

@@ -52,10 +52,7 @@ def postgres_server() -> Iterator[Any]:
 @pytest.fixture
 def postgres_url(postgres_server: Any) -> Iterator[str]:
     """The URL of a fresh, empty database; it is dropped after the test."""
-    name = f"t{os.getpid()}_{next(_numbers)}"
-    postgres_server.psql(f'CREATE DATABASE "{name}"')
-    yield postgres_server.get_uri(database=name)
-    postgres_server.psql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    yield from _database(postgres_server)
 
 
 @pytest.fixture(scope="session")
@@ -71,10 +68,14 @@ def postgres_template(postgres_server: Any) -> str:
 @pytest.fixture
 def ledger_url(postgres_server: Any, postgres_template: str) -> Iterator[str]:
     """The URL of a fresh database with the ledger's tables and nothing in them; it is dropped after the test."""
-    name = f"l{os.getpid()}_{next(_numbers)}"
-    postgres_server.psql(f'CREATE DATABASE "{name}" TEMPLATE {postgres_template}')
-    yield postgres_server.get_uri(database=name)
-    postgres_server.psql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    yield from _database(postgres_server, postgres_template)
+
+
+def _database(server: Any, template: str = "template1") -> Iterator[str]:
+    name = f"t{os.getpid()}_{next(_numbers)}"
+    server.psql(f'CREATE DATABASE "{name}" TEMPLATE {template}')
+    yield server.get_uri(database=name)
+    server.psql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")

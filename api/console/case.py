@@ -40,7 +40,7 @@ from onboarding.catalogue import CATALOGUE, SEVERITIES
 from onboarding.decision import worst
 from onboarding.errors import AlreadyDecided, OnboardingError, StorageUnavailable
 from onboarding.letters.letter import Letter
-from onboarding.letters.reasons import UNSPECIFIC
+from onboarding.letters.reasons import stated
 from onboarding.ownership_chart import ownership_chart
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -132,7 +132,7 @@ def _letter(product: Served, opened: verbs.Opened, ticked: list[str]) -> Letter 
     """What a rejection would write to the merchant with these reasons."""
     if opened.record is None:
         return None
-    return correspondence.rejection_draft(product.context, opened.view.id, opened.record, ticked or [UNSPECIFIC])
+    return correspondence.rejection_draft(product.context, opened.view.id, opened.record, stated(ticked))
 
 
 def _fields(opened: verbs.Opened, places: dict[str, str]) -> list[dict[str, Any]]:

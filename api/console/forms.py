@@ -10,7 +10,7 @@ from onboarding.case import CaseRecord, CaseView
 from onboarding.decision import Decision
 from onboarding.errors import InvalidDecision
 from onboarding.letters.fields import LABELS, OF_A_PERSON
-from onboarding.letters.reasons import UNSPECIFIC, Choice, choices
+from onboarding.letters.reasons import Choice, choices, stated
 
 Typed = dict[str, list[str]]
 KEPT: Final = re.compile(r"comment|reason_codes|ask|(?:ask_path|ask_text|ask_own|fix_path|fix_value)_\d{1,3}")
@@ -98,7 +98,7 @@ def decision(kept: Typed, action: str) -> Decision:
     elif any(value.strip() for _, value in filled.fixes):
         raise InvalidDecision("You typed a correction. Save it with its own button, or clear it first.")
     elif action == "reject":
-        body["reason_codes"] = filled.reasons or [UNSPECIFIC]
+        body["reason_codes"] = stated(filled.reasons)
     elif action == "request_information":
         body["request"] = _request(filled.asks)
     try:

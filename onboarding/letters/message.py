@@ -36,7 +36,11 @@ class Headers(HeaderRegistry):
         return made
 
 
-_ALIKE: Final = {"From", "Reply-To", "Auto-Submitted", "X-Auto-Response-Suppress"} | {
+_ALIKE: Final = {
+    "From",
+    "Reply-To",
+    "Auto-Submitted",
+    "X-Auto-Response-Suppress",
     "MIME-Version",
     "Content-Type",
     "Content-Transfer-Encoding",

@@ -118,6 +118,11 @@ def chosen(given: Sequence[str], advised: Sequence[str]) -> list[str]:
     return list(given) or list(advised)
 
 
+def stated(codes: Sequence[str]) -> list[str]:
+    """The codes of a form on which reasons are ticked: who ticks none chooses to give none."""
+    return list(codes) or [UNSPECIFIC]
+
+
 def choices(advised: Sequence[str], besides: Iterable[str]) -> list[Choice]:
     """Every reason there is: the advice's codes, ``besides`` (the case's others), then each other sentence once."""
     own = dict.fromkeys([*advised, *besides])
