@@ -44,7 +44,10 @@ def _set(tx: Tx, case_id: str, **values: Any) -> None:
 
 def get(tx: Tx, case_id: str) -> Any:
     """The case's row. Raises CaseNotFound."""
-    row = _CASE.first(tx, of_case=case_id)
+    return _found(_CASE.first(tx, of_case=case_id))
+
+
+def _found(row: Any | None) -> Any:
     if row is None:
         raise CaseNotFound()
     return row
@@ -52,10 +55,7 @@ def get(tx: Tx, case_id: str) -> Any:
 
 def without_document(tx: Tx, case_id: str) -> Any:
     """The case's row without its one large column. Raises CaseNotFound."""
-    row = _WITHOUT_DOCUMENT.first(tx, of_case=case_id)
-    if row is None:
-        raise CaseNotFound()
-    return row
+    return _found(_WITHOUT_DOCUMENT.first(tx, of_case=case_id))
 
 
 def status_of(tx: Tx, case_id: str) -> str:
