@@ -131,9 +131,12 @@ def test_cut_off_at_every_third_commit_workers_lose_and_double_nothing(fleet: Fl
             proxy.arm(b"COMMIT", "before it arrives" if proxy.cuts % 2 else "before it is answered")
 
     threading.Thread(target=cut, daemon=True).start()
+    case_ids: list[str] = []
     try:
         with ThreadPoolExecutor(6) as hands:
-            case_ids = list(hands.map(lambda number: whole(fleet, f"cut-{number}"), range(6)))
+            while proxy.cuts < 10 and len(case_ids) < 60:  # a fast machine commits in fewer moments
+                names = [f"cut-{len(case_ids) + number}" for number in range(6)]
+                case_ids += hands.map(lambda name: whole(fleet, name), names)
     finally:
         over.set()
     print(f"{proxy.cuts} connections cut at COMMIT")
