@@ -162,6 +162,7 @@ async def get(
         errors.AlreadyDecided,
         errors.CaseChanged,
         errors.NotWaiting,
+        errors.ReviewTampered,
         errors.FourEyes,
         errors.InvalidDecision,
         MalformedInput,
@@ -191,6 +192,7 @@ def _decision(document: JsonValue) -> DecisionBody:
     responses=responses(
         errors.CaseNotFound,
         errors.NotWaiting,
+        errors.ReviewTampered,
         errors.BadInput,
         errors.IdempotencyKeyReused,
         MalformedInput,

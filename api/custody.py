@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/cases/{case_id}", tags=["cases"])
 @router.post(
     "/rebuild",
     response_model=CaseView,
-    responses=responses(errors.CaseNotFound, errors.Conflict, errors.TamperedRecord),
+    responses=responses(errors.CaseNotFound, errors.Conflict, errors.TamperedRecord, errors.ReviewTampered),
 )
 async def rebuild(case_id: str, product: Served, actor: Admin) -> Response:
     """Make a quarantined case's checkpoints anew from the ledger and go on; nothing is asked or done twice."""

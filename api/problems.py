@@ -38,6 +38,7 @@ STATUS_OF: Final[dict[type[errors.OnboardingError], int]] = {
     errors.ServiceRefused: 502,
     errors.GateRefused: 500,
     errors.TamperedRecord: 500,
+    errors.ReviewTampered: 409,
     errors.UnknownGraphVersion: 500,
     errors.OtherInstallation: 500,
     errors.NewerLedger: 500,

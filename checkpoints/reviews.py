@@ -15,7 +15,7 @@ from checkpoints.prepared import Prepared
 from checkpoints.schema import cases as case_rows
 from checkpoints.schema import decisions, links, reviews
 from onboarding.case import STATUS_OF_STAGE, Channel, Stage
-from onboarding.errors import AlreadyDecided, CaseChanged, FourEyes, NotWaiting
+from onboarding.errors import AlreadyDecided, CaseChanged, FourEyes, NotWaiting, ReviewTampered, TamperedRecord
 
 SUPERSEDING: Final = ("amended",)
 """Actions that ended a review because the case itself changed."""
@@ -167,6 +167,17 @@ def shown(tx: Tx, row: Any) -> dict[str, Any]:
     return document
 
 
+def intact(tx: Tx, row: Any) -> dict[str, Any]:
+    """The same, proven to be what its hash says. Raises ReviewTampered."""
+    try:
+        document = shown(tx, row)
+    except TamperedRecord as error:
+        raise ReviewTampered(row.case_id, row.id) from error
+    if digest(document) != row.shown_hash:
+        raise ReviewTampered(row.case_id, row.id)
+    return document
+
+
 def shown_record(tx: Tx, row: Any) -> records.Parsed:
     """The same of a review of the application: the record, and the hash of what was on the page."""
     parsed: records.Parsed = tx.codec.load(row.shown, f"review:{row.id}", records.parse)
@@ -190,10 +201,12 @@ def decide(tx: Tx, review: Any, action: str, *, actor: str, channel: Channel, bo
     """Record what ends the wait. True when this call recorded it, False when it was recorded before by the same.
 
     Raises AlreadyDecided naming the standing decision, CaseChanged when the case moved on, FourEyes when this person
-    approved before.
+    approved before, ReviewTampered when what was shown is not what is stored; a withdrawal judges nothing of it.
     """
     trail.hold(tx, review.case_id)
     review = find(tx, review.id) or review
+    if review.status == "waiting" and action != "withdrawn":
+        intact(tx, review)
     fingerprint = digest([action, body])
     row = {
         "review_id": review.id,

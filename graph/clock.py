@@ -13,12 +13,12 @@ from typing import Final
 
 from checkpoints import cases, chases, leases, merchants, reviews
 from checkpoints.database import Tx, stamp
-from graph import chasing
+from graph import chasing, quarantine
 from graph.context import Context
 from graph.state import newer
 from onboarding.case import Stage
 from onboarding.chasing import OF_MERCHANTS, OF_REVIEWERS
-from onboarding.errors import Conflict, OnboardingError, StorageUnavailable
+from onboarding.errors import Conflict, OnboardingError, ReviewTampered, StorageUnavailable
 
 ENDINGS: Final[dict[Stage, str]] = {"service": "again", "information": "expired"}
 """What it means when nobody answered in time. Never an approval."""
@@ -100,6 +100,9 @@ async def _one(ctx: Context, id_: str, work: Callable[[str, Tx], int]) -> int:
         return await ctx.db.write(lambda tx: work(id_, tx))
     except StorageUnavailable:
         raise
+    except ReviewTampered as error:
+        await quarantine.tampered(ctx, error)
+        return 0
     except OnboardingError as error:  # for an operator: `doctor` names records that do not open
         _log.warning("left alone", extra={"review_id": id_, "problem": error.code})
         await ctx.db.write(lambda tx: chases.later(tx, id_, _in_an_hour(tx)))

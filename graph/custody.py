@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, cast
 
 from checkpoints import audit, cases, effects, outbox, retention, reviews, views
 from checkpoints.database import Tx
-from checkpoints.documents import digest
 from checkpoints.saver import LedgerSaver
 from graph.runner import Runner
 from graph.state import GRAPH_VERSION, CaseState
@@ -69,10 +68,7 @@ def _standing(tx: Tx, case_id: str) -> Standing | None:
     first = reviews.last_shown(tx, case_id, wait.version)
     if first is None:
         raise TamperedRecord(f"Version {wait.version} of case {case_id} was never shown to a reviewer.")
-    document = reviews.shown(tx, first)
-    if digest(document) != first.shown_hash:
-        raise TamperedRecord(f"What was shown in review {first.id} is not what its hash says.")
-    record = CaseRecord.from_json(document)
+    record = CaseRecord.from_json(reviews.intact(tx, first))
     state: CaseState = {
         "case_id": case_id,
         "graph_version": GRAPH_VERSION,

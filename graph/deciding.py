@@ -31,7 +31,7 @@ def asks_something(tx: Tx, review: reviews.Review, decision: Decision) -> None:
     """Raises InvalidDecision for a request without a question: the merchant would get a letter that asks nothing."""
     if decision.action != "request_information" or decision.request or review.status != "waiting":
         return
-    if not reviews.shown(tx, review).get("requirements"):
+    if not reviews.intact(tx, review).get("requirements"):
         raise InvalidDecision("request: say what the merchant is asked, as [{path, text}].", field="request")
 
 
@@ -51,7 +51,7 @@ def all_ours(tx: Tx, case: Any, review: reviews.Review, parts: Sequence[Part], s
         return
     record = cases.record_of(tx, case)
     people = len(record.application.persons) if record else 0
-    asked = {item["path"] for item in reviews.shown(tx, review).get("request", ())}
+    asked = {item["path"] for item in reviews.intact(tx, review).get("request", ())}
     for path, value in answers:
         if path not in asked and (path in strange or is_nobody(path, value, people)):
             named = f"answers.{path[:200]}"

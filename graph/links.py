@@ -48,7 +48,8 @@ async def look(service: Service, token: str) -> LinkView:
 async def use(service: Service, token: str, *, reason_codes: list[str], comment: str | None) -> CaseView:
     """Decide as the link says, in one transaction with its use; a second use finds the standing decision.
 
-    Raises LinkUnknown, LinkExpired, AlreadyDecided, CaseChanged, CaseReassigned, FourEyes, Forbidden, InvalidDecision.
+    Raises LinkUnknown, LinkExpired, AlreadyDecided, CaseChanged, CaseReassigned, FourEyes, Forbidden, InvalidDecision,
+    ReviewTampered.
     """
 
     def record(tx: Tx) -> CaseView:

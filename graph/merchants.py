@@ -11,7 +11,7 @@ from graph.service import Actor, Service
 from onboarding.answers import unread as unreadable
 from onboarding.application import Application
 from onboarding.assessment import Requirement
-from onboarding.errors import Conflict, LinkUnknown
+from onboarding.errors import Conflict, LinkUnknown, ReviewTampered
 from onboarding.standing import STANDING, Standing
 from onboarding.submission import Part
 
@@ -41,7 +41,7 @@ async def answer(service: Service, token: str, request_id: str, parts: Sequence[
     trail says. Raises LinkUnknown, StorageUnavailable.
     """
     case_id = await service.context.db.read(lambda tx: _case_id(tx, token))
-    with suppress(Conflict):  # what to say of it follows from what the case holds
+    with suppress(Conflict, ReviewTampered):  # what to say of it follows from what the case holds
         await service.inform(MERCHANT, case_id, parts, request_id=request_id, channel="merchant")
     taken = await service.context.db.read(lambda tx: _holds(tx, case_id, request_id, parts))
     if not taken:

@@ -150,7 +150,7 @@ async def present_second(state: Waiting, runtime: Runtime[Context]) -> Update:
         decided = reviews.decision_on(tx, state["wait"]["review_id"])
         if first is None or decided is None:
             raise GateRefused()
-        shown = reviews.shown(tx, first)
+        shown = reviews.intact(tx, first)
         due = terms(tx, ctx, "second_review", timedelta(hours=ctx.settings.review_hours))._asdict()
         review_id, new = reviews.open_wait(
             tx, case_id, "second_review", version=first.version, shown=shown, second_required=True, **due

@@ -17,11 +17,11 @@ from langgraph.types import Command, Interrupt  # noqa: TID251 - this is the run
 
 from checkpoints import cases, reviews, traces
 from checkpoints.database import Tx, stamp
-from graph import correspondence
 from graph.builder import Graph
 from graph.context import Context
 from graph.lease import Lease, Leases
 from graph.parked import interrupts_of, latest, refuse_unknown_steps, standing_at
+from graph.quarantine import problem_of, set_aside
 from graph.state import GRAPH_VERSION, Started, newer
 from graph.step import SUSPECT
 from onboarding import faults, tracing
@@ -118,8 +118,8 @@ class Runner:
         except LeaseLost:
             raise
         except _SET_ASIDE as error:
-            problem, attempts = f"{error.code}: {error.detail}", row.attempts + 1
-            await lease.last(lambda tx: self._set_aside(tx, case_id, problem, attempts))
+            problem, attempts = problem_of(error), row.attempts + 1
+            await lease.last(lambda tx: set_aside(tx, self.context, case_id, problem, attempts))
             return False
         except Exception as error:  # noqa: BLE001 - whatever it is, the case is tried again and then set aside
             await self._failed(lease, row.attempts + 1, error)
@@ -142,14 +142,10 @@ class Runner:
             cases.begin(tx, row, GRAPH_VERSION if known else row.graph_version)
             return lease, row
         if row is not None:
-            self._set_aside(tx, case_id, f"begun {row.attempts} times without finishing a step", row.attempts)
+            problem = f"begun {row.attempts} times without finishing a step"
+            set_aside(tx, self.context, case_id, problem, row.attempts)
         lease.release(tx)
         return None
-
-    def _set_aside(self, tx: Tx, case_id: str, problem: str, attempts: int) -> None:
-        """Quarantine, and the letter that tells of it."""
-        if cases.quarantine(tx, case_id, problem):
-            correspondence.report_quarantine(tx, self.context, case_id, problem, attempts)
 
     async def _failed(self, lease: Lease, attempt: int, error: Exception) -> None:
         ctx, case_id, problem = self.context, lease.case_id, type(error).__name__
@@ -157,7 +153,7 @@ class Runner:
         again = stamp(ctx.clock() + timedelta(seconds=min(LONGEST_WAIT, FIRST_WAIT * 4 ** (attempt - 1))))
         if attempt >= ctx.settings.max_attempts:
             told = f"failed {attempt} times: {problem}"
-            await lease.last(lambda tx: self._set_aside(tx, case_id, told, attempt))
+            await lease.last(lambda tx: set_aside(tx, ctx, case_id, told, attempt))
         else:
             await lease.last(lambda tx: cases.postpone(tx, case_id, again, problem))
 

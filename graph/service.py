@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from checkpoints import audit, cases, gate, reviews, scope, submissions, traces, views
 from checkpoints.database import Tx, Work
+from graph import quarantine
 from graph.context import Context
 from graph.custody import as_it_waits
 from graph.deciding import all_ours, answers_in, asks_something, fits, may_approve, next_version, record_decision
@@ -15,7 +16,7 @@ from onboarding import faults, tracing
 from onboarding.answers import strangers
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
 from onboarding.decision import Decision
-from onboarding.errors import CaseNotFound, Conflict, NotWaiting
+from onboarding.errors import CaseNotFound, Conflict, NotWaiting, ReviewTampered
 from onboarding.submission import Part, Submission
 
 WITHDRAWABLE: Final = frozenset({"received", "processing", "in_review", "awaiting_information"})
@@ -115,7 +116,8 @@ class Service:
     ) -> CaseView:
         """Record a decision on the waiting review. Durable when this returns; the same again changes nothing.
 
-        Raises CaseNotFound, NotWaiting, AlreadyDecided, CaseChanged, FourEyes, Forbidden, InvalidDecision.
+        Raises CaseNotFound, NotWaiting, AlreadyDecided, CaseChanged, FourEyes, Forbidden, InvalidDecision,
+        ReviewTampered.
         """
 
         def record(tx: Tx) -> CaseView:
@@ -151,7 +153,8 @@ class Service:
 
         It makes the next application version and ends the wait; a decision on what was shown before is then refused.
         With ``request_id`` it answers that one request and nothing else; answered again it changes nothing.
-        Raises CaseNotFound, NotWaiting, IdempotencyKeyReused, BadInput for an answer to a path that is none.
+        Raises CaseNotFound, NotWaiting, IdempotencyKeyReused, ReviewTampered, BadInput for an answer to a path that
+        is none.
         """
         strange = await asyncio.to_thread(strangers, answers_in(parts))  # a body full of them takes seconds
 
@@ -232,7 +235,10 @@ def accepted(
 
 
 async def moved(ctx: Context, work: Work[CaseView]) -> CaseView:
-    """Write what moves a case, and what it was traced under: the run that follows belongs to it."""
+    """Write what moves a case, and what it was traced under: the run that follows belongs to it.
+
+    Refused because the review is not what was shown, the case is set aside.
+    """
     trace = tracing.carried()
 
     def both(tx: Tx) -> CaseView:
@@ -240,7 +246,11 @@ async def moved(ctx: Context, work: Work[CaseView]) -> CaseView:
         traces.keep(tx, view.id, trace)
         return view
 
-    return await ctx.db.write(both if trace else work)
+    try:
+        return await ctx.db.write(both if trace else work)
+    except ReviewTampered as error:
+        await quarantine.tampered(ctx, error)
+        raise
 
 
 def _held(tx: Tx, actor: Actor, case_id: str) -> Any:

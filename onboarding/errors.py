@@ -152,6 +152,16 @@ class TamperedRecord(OnboardingError):
     code = "tampered_record"
 
 
+class ReviewTampered(TamperedRecord):
+    """What was shown in this review is not what is stored any more; the case is set aside for an operator."""
+
+    code = "review_tampered"
+
+    def __init__(self, case_id: str, review_id: str) -> None:
+        self.case_id, self.review_id = case_id, review_id
+        super().__init__(review_id=review_id)
+
+
 class UnknownGraphVersion(OnboardingError):
     """This case waits in a graph version the running code does not know."""
 
