@@ -172,9 +172,9 @@ def intact(tx: Tx, row: Any) -> dict[str, Any]:
     try:
         document = shown(tx, row)
     except TamperedRecord as error:
-        raise ReviewTampered(row.case_id, row.id) from error
+        raise ReviewTampered(case_id=row.case_id, review_id=row.id) from error
     if digest(document) != row.shown_hash:
-        raise ReviewTampered(row.case_id, row.id)
+        raise ReviewTampered(case_id=row.case_id, review_id=row.id)
     return document
 
 

@@ -25,14 +25,16 @@ async def tampered(ctx: Context, error: ReviewTampered) -> None:
     nothing was decided, and the next who tries comes here.
     """
 
+    case_id, review_id = error.extra["case_id"], error.extra["review_id"]
+
     def work(tx: Tx) -> None:
-        audit.hold(tx, error.case_id)
-        row = reviews.waiting(tx, error.case_id)
-        if row is None or row.id != error.review_id:
+        audit.hold(tx, case_id)
+        row = reviews.waiting(tx, case_id)
+        if row is None or row.id != review_id:
             return
         try:
             reviews.intact(tx, row)
         except ReviewTampered:
-            set_aside(tx, ctx, error.case_id, problem_of(error), 0)
+            set_aside(tx, ctx, case_id, problem_of(error), 0)
 
     await ctx.db.write(work)

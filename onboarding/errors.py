@@ -157,10 +157,6 @@ class ReviewTampered(TamperedRecord):
 
     code = "review_tampered"
 
-    def __init__(self, case_id: str, review_id: str) -> None:
-        self.case_id, self.review_id = case_id, review_id
-        super().__init__(review_id=review_id)
-
 
 class UnknownGraphVersion(OnboardingError):
     """This case waits in a graph version the running code does not know."""

@@ -59,6 +59,7 @@ def test_no_decision_is_taken_on_a_review_that_is_not_what_was_shown(house, acti
     changed = change(house, case["id"], summary="All is well.")
     body = refused(house.decide("ann", case, action), 409, CODE)
     assert "set aside" in body["detail"]
+    assert (body["case_id"], body["review_id"]) == (case["id"], changed)
     aside(house, case["id"], changed)
     refused(house.decide("sue", case, action), 409, CODE)
     aside(house, case["id"], changed)
