@@ -74,7 +74,7 @@ UNITS = {
     "prose": SAMPLES[0], "numbers": "1 ", "dots": "....", "colons": "Name: Jane Averell\n",
     "quotes": "> your name?\nJane\n", "comments": "<!--",
     "tags": "<a b='c'>", "open tags": "<a>", "headers": "From: a@b.cd\nSubject: x\n", "capitals": "Aa Bb Cc ",
-    "shares": "60% of Jane Averell ",
+    "shares": "60% of Jane Averell ", "halves": "Jane Averell and Tom Roe own half each equally, ",
     "forms": "Abc Ltd ", "towns": "12345 Town ", "bars": "a|b\n", "japanese": "代表取締役：青葉",
     "korean": "대표 김민수 ",
     "speaker": "I own 50% and my wife Ann ",

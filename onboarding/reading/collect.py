@@ -17,7 +17,8 @@ from pydantic import JsonValue
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.composites import apart, by_shape, is_address, is_told, parts_of
 from onboarding.reading.labels import read_label, says_nothing, split_words
-from onboarding.reading.people import flag, mentions, role_kinds, says_both
+from onboarding.reading.people import flag, role_kinds, says_both
+from onboarding.reading.phrases import stated_people, tells_shares
 from onboarding.reading.placing import PERSON_SCOPES, Place, is_person_key, is_unknown, only_people, place
 from onboarding.reading.text import clean, scalar_text
 
@@ -123,7 +124,7 @@ class Collector:
     def _named_key(self, path: Sequence[Key], value: JsonValue) -> str | None:
         """``{"shareholders": {"Jane Doe": 60}}``: the key is the name."""
         key = path[-1]
-        if len(path) < 2 or not isinstance(key, str) or read_label(key).segments or isinstance(value, bool):
+        if len(path) < 2 or not isinstance(key, str) or _is_known(key) or isinstance(value, bool):
             return None
         number = isinstance(value, int | float) or bool(
             re.fullmatch(r"\d{1,3}(?:[.,]\d+)? ?%?", scalar_text(value).strip())
@@ -147,6 +148,9 @@ class Collector:
     def _person_value(self, path: Sequence[Key], spot: Place, value: JsonValue, where: str, label: str) -> None:
         assert spot.path is not None
         field = spot.path.removeprefix("persons[].")
+        if field == "ownership_pct" and isinstance(value, str) and tells_shares(value):
+            self._phrase(path, place(("owners",)), value, where, label)  # "Shares: Jane Doe 70 %, John Roe 30 %"
+            return
         if field in {"ownership_pct", "roles"} and spot.scope is None and self._near(tuple(path[:-1])) is None:
             if len(path) > 1:  # whose it is may stand after it
                 self._waiting.setdefault(self._key(path, spot), []).append((field, value, where, label))
@@ -155,12 +159,8 @@ class Collector:
         if field == "phrase":
             self._phrase(path, spot, value, where, label)
             return
-        shares = field == "ownership_pct"
-        people = mentions(value, several=True) if isinstance(value, str) and (shares or field == "sole_owner") else []
-        if shares and len(people) > 1 and all(m.name and m.details for m in people):
-            self._phrase(path, place(("owners",)), value, where, label)  # "Shares: Jane Doe 70 %, John Roe 30 %"
-            return
-        if field == "sole_owner" and people and flag(value) is None:
+        sole = field == "sole_owner" and isinstance(value, str) and flag(value) is None
+        if sole and stated_people(str(value), several=True):
             self._phrase(path, spot, value, where, label)  # "Director and sole owner: Jane Doe"
             return
         number = self._number_of(path, spot, where, field=field, value=value)
@@ -183,7 +183,7 @@ class Collector:
                 self.emit("extra", value, where, label)
             return
         plural = str(path[-1]).rstrip(" :?.").lower().endswith("s")
-        people = mentions(value, several=plural) if isinstance(value, str) else []
+        people = stated_people(value, several=plural) if isinstance(value, str) else []
         if not people:
             self.emit("extra", value, where, label)
             return
@@ -292,3 +292,9 @@ class Collector:
         self, number: int, field: str, value: JsonValue, where: str, label: str | None, confidence: float = 1.0
     ) -> None:
         self.emit(f"persons[{number}].{field}", value, where, label, confidence)
+
+
+def _is_known(key: str) -> bool:
+    """Whether a key is a label through and through, and nobody's name ("Bo Ray", where "BO" is a beneficial owner)."""
+    label = read_label(key)
+    return bool(label.segments) and not label.unknown

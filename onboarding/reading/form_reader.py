@@ -13,6 +13,7 @@ from onboarding.reading.labelled import Key, Pair
 from onboarding.reading.labels import read_label
 from onboarding.reading.legal_forms import is_entity
 from onboarding.reading.people import mentions, says_both
+from onboarding.reading.phrases import is_told, tells_shares
 from onboarding.reading.placing import Place, place
 from onboarding.reading.prose_marks import read_marks
 from onboarding.reading.prose_names import company_in
@@ -35,6 +36,7 @@ _ASKED: Final = {
     "ticket": "average ticket", "volume": "annual volume", "founded": "incorporation date", "owner": "owners",
     "activity": "description",
 }  # fmt: skip
+_SOMEBODY: Final = re.compile(r"(?<!\w)[^\W\d_a-z][^\W\d_]+ [^\W\d_a-z][^\W\d_]+")
 _LONGEST_NAME: Final = 12
 _LONGEST_LABELLED: Final = 3000
 
@@ -85,6 +87,8 @@ class FormReader:
             value = joint.join(
                 line.strip(" ,\t|") if joint == ", " else line.strip() for line in value.split("\n") if line.strip()
             )
+        if spot.path == "persons[].ownership_pct" and _SOMEBODY.search(self.page.plain[end : pair.end]):
+            return  # "Ownership: 60 % with Jane Doe, who …": whose it is, the prose has to say
         if not value.strip() or (self._is_composite(spot, value) and self._composite(start, end)):
             return
         if spot.path != "contact":  # a line of contact details: what the collector does not know stays for the prose
@@ -94,11 +98,9 @@ class FormReader:
     def _of_shares(self, pair: Pair) -> Pair:
         """ "Shares = Jane Doe 70 %, John Roe 30 %": the label is a number's, but what follows are people."""
         text = self.page.text[pair.start : pair.end]
-        if text.count("%") < 2 or _spot(pair).path != "persons[].ownership_pct":
+        if _spot(pair).path != "persons[].ownership_pct" or not tells_shares(text):
             return pair
-        people = mentions(text, several=True)
-        named = len(people) > 1 and all(mention.name and mention.details for mention in people)
-        return pair._replace(path=("주주" if has_cjk(text) else "owners",)) if named else pair
+        return pair._replace(path=("주주" if has_cjk(text) else "owners",))
 
     def _several(self, pair: Pair) -> bool:
         """ "Company name and number?" over "Stylereplay Limited, 99005566": as many values as the label asks for."""
@@ -184,7 +186,7 @@ class FormReader:
         if spot.path not in ("persons[].phrase", "persons[].name", "persons[].sole_owner"):
             return False
         text = self.page.plain[pair.start : pair.end]
-        return any(char.isdigit() for char in text) or ("(" in text and len(text) > 40)
+        return any(char.isdigit() for char in text) or ("(" in text and len(text) > 40) or is_told(text)
 
     def _followers(self, found: list[Pair], index: int) -> int:
         """How many further pairs of the same line belong to the same person."""

@@ -129,8 +129,8 @@ def mentions(text: str, *, several: bool = False) -> list[Mention]:
 
 
 def _pieces(text: str) -> list[str]:
-    """Split between people: semicolons and line ends always; commas and "and" only when shares or details need it."""
-    parts = [p for p in re.split(r"\s*[;\n|]\s*", text) if p]
+    """Split between people: semicolons, bars, line ends always; commas and "and" where shares or details need it."""
+    parts = [p for p in re.split(r"\s*[;\n|]\s*|\s+/\s+(?=\D)", text) if p]
     if len(parts) > 1:
         return [piece for part in parts for piece in _pieces(part)]
     if not re.search(r"[\d%(]", text):

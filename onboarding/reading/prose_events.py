@@ -26,9 +26,28 @@ _DEMONYM: Final = re.compile(
 _LEAD: Final = re.compile(r"(?<!\w)([A-Z]{2,3}|[A-Z][\w]{3,20}) $")
 _CODE: Final = re.compile(r"(?<=[,(] )([A-Z]{2,3})(?=\s?(?:[,).;]|$|\n))")
 _ID: Final = re.compile(r"[\s:.#nº°o-]{0,6}((?=[A-Za-z0-9.-]{0,12}\d)[A-Za-z0-9][A-Za-z0-9.-]{4,24})")
-_BARE_SHARE: Final = re.compile(r"(?<!\w)(?:owns?|holds?) (?P<share>\d{1,3})(?=[,;.)]|\s(?:and|&|while)|\s?$)")
+_BARE_SHARE: Final = re.compile(r"(?<!\w)(?:owns?|holds?) (?P<share>\d{1,3})(?=[;)]|[,.](?!\d)|\s(?:and|&|while)|\s?$)")
 """ "I own 70 and my cousin owns 30": the verb says what is counted."""
-_SHARE_WORDS: Final = ("owner", "owns", "belongs", "rest", "relative")
+SHARE_WORDS: Final = ("owner", "owns", "belongs", "rest", "relative")
+_COUNT: Final = r"\d{1,3}(?:[.,' ]?\d{3}){0,4}"
+_UNITS: Final = (
+    r"(?:shares|units|anteile\w*|aktien|parts|actions|participaciones|acciones|aandelen|quote|azioni|quotas|acoes"
+    r"|udzialow|akcji|aktier)(?!\w)"
+)
+_COUNTED: Final = re.compile(
+    rf"(?<![\w.,])(?P<some>{_COUNT}) (?:[^\W\d_]{{3,12}} )?(?:out of|of|von|sur|de|van|di|z|av) "
+    rf"(?:[^\W\d_]{{1,10}} ){{0,3}}?(?P<all>{_COUNT}) (?:[^\W\d_]{{3,12}} )?{_UNITS}"
+)
+""" "6,000 of the 10,000 shares": both counts are stated, so the share is."""
+_RANGE: Final = re.compile(
+    r"\s{1,3}(?:(?:the|der|dem|den|les?|el|la|il|de|os?) )?"
+    r"(?:\d{1,3}(?:[.,]\d{1,2})? ?%? ?(?:and|und|et|en|e|y|i|och|to|bis|a) )?"
+)
+_UP: Final = re.compile(r"\d ?- ?$")
+_OR_MORE: Final = re.compile(
+    r" ?(?:\+|(?:or|oder|ou|o|of|lub|eller) (?:more|less|above|below|mehr|weniger|plus|moins|mas|menos|meer|minder"
+    r"|piu|meno|mais|wiecej|mniej|mer|mindre)(?!\w)|以上|以下|未満|超|이상|이하|미만|초과)"
+)
 _IN: Final = frozenset(
     [
         "in",
@@ -55,6 +74,9 @@ _IN: Final = frozenset(
 )
 
 
+_WHOLES: Final = ("rest", "halves", "equal")
+
+
 class Event(NamedTuple):
     """One statement: ``field`` of a person, ``raw`` as written (or a fraction as a percentage), its place, its
     phrase."""
@@ -79,29 +101,62 @@ def events(page: Page, start: int, end: int, *, owners: bool = False) -> list[Ev
 
 
 def _shares(page: Page, start: int, end: int, owners: bool) -> Iterator[Event]:
-    spoken_of = owners or bool(page.cues_in(start, end, *_SHARE_WORDS))
+    spoken_of = owners or bool(page.cues_in(start, end, *SHARE_WORDS))
     percents = [span for span in page.spans_in(start, end, "percent") if page.is_free(span.start, span.end)]
     for span in percents:
+        if _is_denied(page, start, span.start):
+            continue
+        if _is_bound(page, start, span.start, span.end):
+            yield Event("owner", page.text[span.start : span.end], span.start, span.end, "")
+            continue  # an owner, of a share that is not said
         bracket = page.plain.rfind("(", start, span.start)
         bracketed = bracket >= 0 and ")" not in page.plain[bracket : span.start]
         if spoken_of or bracketed or page.cues_in(start, end, "director"):
             yield Event("ownership_pct", page.text[span.start : span.end], span.start, span.end, "")
     for cue in page.cues_in(start, end, *FRACTIONS):
         covered = any(span.start < cue.end and cue.start < span.end for span in page.spans_in(start, end, "percent"))
-        if spoken_of and not covered and page.is_free(cue.start, cue.end) and not _inside(page, cue, "rest"):
+        told = spoken_of and not covered and page.is_free(cue.start, cue.end) and not _inside(page, cue, *_WHOLES)
+        if told and not _is_bound(page, start, cue.start, cue.end) and not _is_denied(page, start, cue.start):
             yield Event("ownership_pct", FRACTIONS[cue.concept], cue.start, cue.end, page.text[cue.start : cue.end])
     for match in _BARE_SHARE.finditer(page.low, start, end):
         if not percents and page.is_free(*match.span("share")) and int(match.group("share")) <= 100:
             yield Event("ownership_pct", f"{match.group('share')} %", *match.span("share"), match.group())
+    yield from _counted(page, start, end)
+    for cue in page.cues_in(start, end, "halves", "equal"):
+        if spoken_of and page.is_free(cue.start, cue.end):
+            yield Event("together", page.text[cue.start : cue.end], cue.start, cue.end, cue.concept)
     for cue in page.cues_in(start, end, "rest"):
         if spoken_of and not list(page.spans_in(cue.end, min(cue.end + 12, end), "percent")):
             yield Event("rest", page.text[cue.start : cue.end], cue.start, cue.end, page.text[cue.start : cue.end])
 
 
-def _inside(page: Page, cue: Cue, concept: str) -> bool:
+def _inside(page: Page, cue: Cue, *concepts: str) -> bool:
     return any(
-        o.start <= cue.start and cue.end <= o.end for o in page.cues_in(max(cue.start - 20, 0), cue.end + 20, concept)
+        o.start <= cue.start and cue.end <= o.end for o in page.cues_in(max(cue.start - 20, 0), cue.end + 20, *concepts)
     )
+
+
+def _counted(page: Page, start: int, end: int) -> Iterator[Event]:
+    for match in _COUNTED.finditer(page.low, start, end):
+        some, whole = (int(re.sub(r"\D", "", match.group(name))) for name in ("some", "all"))
+        if page.is_free(*match.span()) and 0 < some <= whole and not _is_denied(page, start, match.start()):
+            yield Event("ownership_pct", f"{round(some * 100 / whole, 4):g} %", *match.span(), match.group())
+
+
+def _is_bound(page: Page, start: int, low: int, high: int) -> bool:
+    """ "More than 50 %", "25-50 %", "25 % or more": a limit is no share."""
+    cue = next(iter(page.cues_in(max(start, low - 32), low, "bounded")[-1:]), None)
+    if cue is not None and _RANGE.fullmatch(page.low, cue.end, low):
+        return True
+    return _UP.search(page.plain, max(start, low - 4), low) is not None or _OR_MORE.match(page.low, high) is not None
+
+
+def _is_denied(page: Page, start: int, at: int) -> bool:
+    """ "No longer owns 60 %", "used to hold", "sold 40 %": said in its clause, and of no share any more."""
+    clause = max((page.plain.rfind(sign, start, at) + 1 for sign in ",;:("), default=start)
+    cues = page.cues_in(max(start, clause), at, "unowned")
+    verbs = page.cues_in(cues[-1].end, at, "holds_alone") if cues else []
+    return bool(cues) and not any(page.low[cues[-1].end : verb.start].strip() for verb in verbs)
 
 
 def _births(page: Page, start: int, end: int, owners: bool) -> Iterator[Event]:

@@ -165,11 +165,18 @@ def _is_particle(page: Page, cue: Cue) -> bool:
 def _mention(page: Page, run: list[re.Match[str]]) -> Iterator[Mention]:
     while run and flat(run[-1].group()) in _PARTICLES:
         run = run[:-1]
+    for index, token in enumerate(run):
+        sides = (run[:index], run[index + 1 :])
+        if token.group() in ("y", "e") and all(sum(t.group()[0].isupper() for t in side) > 1 for side in sides):
+            for side in sides:  # "Ana Gil Ruiz y Eva Mora Paz" are two; "Ortega y Gasset" is one
+                yield from _mention(page, side)
+            return
     capitals = [token for token in run if token.group()[0].isupper()]
     if not 2 <= len(capitals) <= 5 or len(capitals[-1].group().rstrip(".")) < 2:
         return
     start, end = run[0].start(), run[-1].end()
     end -= page.plain[end - 1] == "."
+    end -= 2 if page.plain.endswith("'s", start, end) else 0
     line = page.plain.rfind("\n", 0, start) + 1
     quoted = page.plain[line:start].count('"') % 2 or page.plain[start - 1 : start] == "«"  # a brand, not a person
     if page.is_free(start, end) and not quoted and not _is_country(page.text[start:end]):

@@ -146,6 +146,8 @@ def _wrapped(page: Page, offset: int) -> bool:
 
 def _belongs(word: str, before: str, taken: int) -> bool:
     bare = word.strip(".'\"")
+    if "%" in word or (bare.isdigit() and word.endswith(".")):
+        return False  # a share, or the number that ends the sentence before
     joins = flat(bare) in _JOINERS and taken > 0 and before[:1].isupper() and flat(before) not in _before()
     if joins and bare != "I":
         return True

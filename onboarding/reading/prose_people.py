@@ -15,6 +15,7 @@ from onboarding.reading.prose_mentions import Mention, names
 from onboarding.reading.prose_names import companies
 from onboarding.reading.prose_page import Company, Page
 from onboarding.reading.prose_speaker import pronouns, speaker_of, speakers
+from onboarding.reading.prose_stakes import is_of_all, stakes, together, without_cues
 from onboarding.reading.shapes import flat
 
 _CLOSE: Final = 90
@@ -34,6 +35,8 @@ _GAP_WORDS: Final = (
     "first_person",
 )
 _SHARE: Final = ("ownership_pct", "rest")
+_STAKES: Final = (*_SHARE, "together")
+_ONLY_AND: Final = re.compile(r"\s*(?:and|und|et|en|e|y|i|och|oraz|sowie|&)(?:\s+(?:the|der|die|das|le|la|el|il))?\s*")
 _STRONG: Final = ("ownership_pct", "dob", "roles", "owner", "rest", "passport_number", "national_id")
 
 
@@ -48,10 +51,12 @@ class Person(NamedTuple):
 
 
 class People(NamedTuple):
-    """``links`` are ownership links as stated; empty unless a company is among the owners."""
+    """``links`` are ownership links as stated; empty unless a company is among the owners. ``companies`` are those
+    owners."""
 
     persons: list[Person]
     links: list[dict[str, Any]]
+    companies: list[Person]
 
 
 def read_people(page: Page, *, merchant: Company | None, sender: str | None, owners: bool = False) -> People:
@@ -102,56 +107,23 @@ def _targets(
     page: Page, start: int, end: int, here: list[Mention], last: Mention | None, owners: bool
 ) -> Iterable[tuple[Event, Mention]]:
     said = [e for e in events(page, start, end, owners=owners) if not any(m.start <= e.start < m.end for m in here)]
-    shares = [event for event in said if event.field == "ownership_pct"]
     people = [m for m in here if not m.speaker or len(here) < 3 or m is here[0]]
-    spread = _spread(page, start, end, shares, people)
-    yield from spread
-    held = {target.start for _, target in spread}
-    done = {event.start for event, _ in spread}
+    told = stakes(page, (start, end), said, people, owners)
+    yield from told.shares
+    held = {target.start for _, target in told.shares}
     for event in said:
-        if event.start in done and event.field == "ownership_pct":
+        if event.start in told.settled and event.field in _STAKES:
             continue
         target = _target(page, event, here, last, held)
         if target is None:
             continue
-        if event.field in ("ownership_pct", "rest"):
+        group = together(page, event, target, here)
+        if event.field in _SHARE:
+            if len(group) > 1 and not _bracketed(page, target, event):
+                continue  # held by several together: what each holds is not said
             held.add(target.start)
-        yield event, target
-
-
-def _spread(
-    page: Page, start: int, end: int, shares: list[Event], people: list[Mention]
-) -> list[tuple[Event, Mention]]:
-    """Shares stated for several people at once: "half and half", "each 50 %", "60/40", "A and B own 60 % and 40 %"."""
-    together = _joined(page, people)
-    if len(together) < 2:
-        return []
-    if len(shares) == 1 and ((shares[0].raw == "50 %" and shares[0].label) or page.cues_in(start, end, "each")):
-        both = len(together) == 2 or page.cues_in(start, end, "each")
-        return [(shares[0], mention) for mention in together] if both else []
-    after = [share for share in shares if share.start > together[-1].end]
-    if len(after) == len(shares) == len(together):
-        return list(zip(after, together, strict=True))
-    ratio = re.compile(r"(?<![\d/.,-])(\d{1,2}) ?[/:-] ?(\d{1,2})(?![\d/-]|[.,]\d)").search(page.plain, start, end)
-    if ratio and len(together) == 2 and int(ratio[1]) + int(ratio[2]) == 100 and not shares:
-        return [
-            (Event("ownership_pct", f"{ratio[part]} %", *ratio.span(), ratio[0]), mention)
-            for part, mention in zip((1, 2), together, strict=True)
-        ]
-    return []
-
-
-def _joined(page: Page, people: list[Mention]) -> list[Mention]:
-    """The first run of names that only commas and "and" separate."""
-    run: list[Mention] = []
-    for mention in people:
-        if run and len(page.plain[run[-1].end : mention.start].strip(" ,&+\n").split()) > 4:
-            if len(run) > 1:
-                break
-            run = []
-        if not run or mention.name != run[-1].name:
-            run.append(mention)
-    return run
+        spread = len(group) > 1 and event.field in ("roles", "owner") and is_of_all(page, event, group)
+        yield from ((event, member) for member in (group if spread else [target]))
 
 
 def _target(page: Page, event: Event, here: list[Mention], last: Mention | None, held: set[int]) -> Mention | None:
@@ -189,6 +161,8 @@ def _leads_to(page: Page, event: Event, before: Mention | None, after: Mention, 
         return False  # "I hold 55 % and the rest is my brother's"
     if "\n" in gap and before and not page.cues_in(event.end, after.start, "linking", "to_person"):
         return False  # the next line is about the next person
+    if before and _ONLY_AND.fullmatch(without_cues(page, event.end, after.start, "title", "relative")):
+        return False  # "Jane is the director and Tom …"
     small = bytearray(len(gap))
     for cue in page.cues_in(event.end, after.start, *_GAP_WORDS):
         small[cue.start - event.end : cue.end - event.end] = b"\x01" * (cue.end - cue.start)
@@ -219,9 +193,9 @@ def _people(
         if not m.entity
     ]
     persons.sort(key=lambda person: person.start)
-    entities = [m for m, said in accepted if m.entity and any(e.field in _SHARE for e in said)]
+    entities = [(m, said) for m, said in accepted if m.entity and any(e.field in _SHARE for e in said)]
     links = _links(page, everyone, given, speaker, merchant) if entities and merchant else []
-    return People(persons, links)
+    return People(persons, links, [Person(m.name, m.start, _details(said)) for m, said in entities])
 
 
 def _full(mention: Mention, speaker: str | None) -> str:
