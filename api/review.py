@@ -15,6 +15,7 @@ from api.auth import Served
 from api.bodies import CONFIRMATION
 from api.console.forms import reasons as offered
 from api.limits import TooLarge
+from api.posted import said_twice
 from api.problems import problems_content, status_of
 from graph import links
 from graph.correspondence import rejection_draft
@@ -112,7 +113,7 @@ async def decide(token: str, request: Request, product: Served) -> HTMLResponse:
 async def _filled_in(request: Request) -> tuple[Filled, bool]:
     """What the form holds, line breaks as typed, and whether only the letter is asked for.
 
-    Raises InvalidDecision, TooLarge.
+    Raises InvalidDecision, BadInput, TooLarge.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in FORMS:  # its words would be dropped unread, and the link decide all the same
@@ -123,10 +124,14 @@ async def _filled_in(request: Request) -> tuple[Filled, bool]:
         raise
     except (MultiPartException, HTTPException, ValueError, LookupError) as error:
         raise InvalidDecision("The form cannot be read.") from error
+    if twice := said_twice(form):
+        raise twice
+    if (do := form.get("do", "")) not in ("", "draft"):
+        raise InvalidDecision(f"do: this page has no button {str(do)[:40]!r}.", field="do")
     comment, *codes = (str(text) for text in (form.get("comment", ""), *form.getlist("reason_codes")))
     if "\x00" in comment or any("\ud800" <= char <= "\udfff" for char in comment):
         raise InvalidDecision("comment: it contains a character that cannot be kept.")
-    return (comment.replace("\r\n", "\n").strip() or None, codes), form.get("do") == "draft"
+    return (comment.replace("\r\n", "\n").strip() or None, codes), do == "draft"
 
 
 def _sorry(request: Request, error: OnboardingError, typed: str | None = None) -> HTMLResponse:

@@ -21,6 +21,7 @@ from starlette.formparsers import MultiPartException
 from api.auth import MAY, Served
 from api.console.words import ENGLISH, age, fitting, locale_of, moment, money, visible
 from api.limits import TooLarge
+from api.posted import said_twice
 from api.problems import status_of
 from graph import signing
 from graph.service import Actor
@@ -182,11 +183,14 @@ async def posted(request: Request, product: Served) -> FormData:
 async def read_form(request: Request) -> FormData:
     """Raises BadInput, TooLarge."""
     try:
-        return await request.form(max_files=0, max_fields=MOST_FIELDS)
+        form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     except TooLarge:
         raise
     except (MultiPartException, HTTPException, ValueError, LookupError) as error:
         raise BadInput("The form cannot be read.") from error
+    if twice := said_twice(form):
+        raise twice
+    return form
 
 
 def same_origin(request: Request, product: Product) -> None:

@@ -20,6 +20,7 @@ from api.console.page import HEADERS, MOST_FIELDS, same_origin, templates
 from api.console.throttle import Throttle
 from api.limits import TooLarge
 from api.locales import locale_of, moment
+from api.posted import said_twice
 from api.problems import status_of
 from graph.applying import uploaded
 from graph.wiring import Product
@@ -177,11 +178,13 @@ async def _read(request: Request) -> tuple[FormData, HTTPException | BadInput | 
     items: list[tuple[str, str | UploadFile]] = []
     try:
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            return await request.form(max_fields=MOST_FIELDS), None
+            form = await request.form(max_fields=MOST_FIELDS)
+            return form, said_twice(form)
         limits = {"max_files": MOST_FILES, "max_fields": MOST_FIELDS, "max_part_size": LONGEST_FIELD}
         parser = _InMemory(request.headers, request.stream(), **limits)
         items = parser.items
-        return await parser.parse(), None
+        form = await parser.parse()
+        return form, said_twice(form)
     except TooLarge as error:
         return _texts(items), error
     except (MultiPartException, HTTPException, ValueError, LookupError):
