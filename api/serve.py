@@ -1,7 +1,6 @@
 """Running the service: bind, build, print where to look, drain on SIGTERM."""
 
 import asyncio
-import gc
 import signal
 from collections.abc import Callable
 
@@ -16,6 +15,7 @@ from graph.folder import kept_secret
 from graph.metrics import Metrics
 from graph.wiring import Role, open_product, running
 from onboarding.settings import Settings
+from tools.garbage import spare_the_collector
 from tools.listening import Server, bind
 
 
@@ -53,13 +53,6 @@ async def serve(
             spare_the_collector()
             ready(inner, link)
             await task
-
-
-def spare_the_collector() -> None:
-    """What was built at the start stays: the garbage collector need not look at it again, nor look after every run."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 5, 10)  # a run that ended long ago is let go after some hundred cases, not after thousands
 
 
 def _stop(server: Server, drain: Callable[[], None]) -> None:

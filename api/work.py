@@ -8,6 +8,7 @@ from graph.metrics import Metrics
 from graph.watch import watched
 from graph.wiring import Product, open_product, running
 from onboarding.settings import BadSettings, Settings
+from tools.garbage import spare_the_collector
 
 
 async def work(settings: Settings, ready: Callable[[str], None]) -> None:
@@ -22,6 +23,7 @@ async def work(settings: Settings, ready: Callable[[str], None]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, stopped, product)
         async with running(product):
+            spare_the_collector()
             ready(url)
             await stopped.wait()
 
