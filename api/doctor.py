@@ -33,7 +33,7 @@ async def examine(settings: Settings, *, audit: bool, anchor: Path | None = None
 
     ``audit`` also reads every record and verifies the trail; ``anchor`` is a file of ``onboard audit export``.
     """
-    report = [_disk(settings), _policy(settings), _watchlist(settings), _access(settings)]
+    report = [_disk(settings), _policy(settings), _watchlist(settings), _access(settings), _places(settings)]
     try:
         async with ledger(settings) as db:
             report += await _stored(db)
@@ -86,6 +86,15 @@ def _access(settings: Settings) -> dict[str, Any]:
     return _line(
         "secrets", not loose, f"readable by others: {', '.join(loose)}" if loose else "readable by their owner only"
     )
+
+
+def _places(settings: Settings) -> dict[str, Any]:
+    if settings.proxies:
+        return _line("proxy", True, f"{', '.join(settings.proxies)} may say where requests come from")
+    if not settings.public_url.startswith("https://"):
+        return _line("proxy", True, "none trusted: limits go by who connects")
+    told = "all who come through it are one place to the limits (set ONBOARD_TRUSTED_PROXIES to its address)"
+    return _line("proxy", False, f"{settings.public_url} is a proxy's, and none is trusted: {told}")
 
 
 async def _stored(db: Database) -> list[dict[str, Any]]:

@@ -40,7 +40,8 @@ async def serve(
             access_log=False,
             timeout_graceful_shutdown=5,
             lifespan="off",
-            proxy_headers=False,
+            proxy_headers=bool(settings.proxies),
+            forwarded_allow_ips=settings.proxies,
         )
         server = Server(config)
         loop = asyncio.get_running_loop()

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from email.utils import parseaddr
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from onboarding.errors import OnboardingError
 from onboarding.model import Value
@@ -25,6 +26,10 @@ class BadSettings(OnboardingError):
     code = "bad_settings"
 
 
+def _parts(given: str) -> list[str]:
+    return [part.strip() for part in given.split(",") if part.strip()]
+
+
 class Settings(Value):
     """All optional. The environment variable is the name in capitals behind ``ONBOARD_``, but for UNPREFIXED."""
 
@@ -36,6 +41,10 @@ class Settings(Value):
         default=16, ge=2, le=500, description="Transactions at once on PostgreSQL; it takes five connections more."
     )
     public_url: str = Field(default="http://127.0.0.1:8000", description="Where people reach this service, for links.")
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses and networks of proxies whose `X-Forwarded-For` says where a request comes from.",
+    )
     secret_key: str | None = Field(default=None, description="Signs links and look-ups; default: made once and kept.")
     encryption_key: str | None = Field(
         default=None,
@@ -152,15 +161,30 @@ class Settings(Value):
     max_attempts: int = Field(default=3, ge=1, description="Tries of one step before the case is set aside.")
     fault: str | None = Field(default=None, description="Test only: `point:n` kills the process there.")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, given: str) -> str:
+        for part in _parts(given):
+            try:
+                ip_network(part)
+            except ValueError as error:
+                raise ValueError(f"{part!r} is neither an address nor a network ({error})") from None
+        return given
+
     @property
     def database(self) -> str:
         """The URL that is in force."""
         return self.database_url or f"sqlite:///{self.data_dir / 'onboard.db'}"
 
     @property
+    def proxies(self) -> list[str]:
+        """The trusted proxies, each an address or a network."""
+        return _parts(self.trusted_proxies)
+
+    @property
     def reviewer_addresses(self) -> list[str]:
         """The bare addresses, each once: a person is known by it, whatever name stands beside it."""
-        parts = [parseaddr(part)[1] or part.strip() for part in self.reviewers.split(",") if part.strip()]
+        parts = [parseaddr(part)[1] or part for part in _parts(self.reviewers)]
         return list({part.lower(): part for part in reversed(parts)}.values())[::-1]
 
     @classmethod

@@ -19,7 +19,7 @@ from api.console.page import (
     sorry,
     token_of,
 )
-from api.console.throttle import Throttle
+from api.console.throttle import Throttle, place_of
 from checkpoints.sessions import LASTS
 from graph import elsewhere, signing
 from graph.wiring import Product
@@ -43,7 +43,7 @@ class Gate:
 
 def _too_often(request: Request) -> Response | None:
     gate: Gate = request.app.state.gate
-    if gate.tries.allowed(request.client.host if request.client else ""):
+    if gate.tries.allowed(place_of(request)):
         return None
     answer = sorry(request, "Too many tries from your address. Wait some minutes and try again.", 429)
     answer.headers["Retry-After"] = "300"

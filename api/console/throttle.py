@@ -3,9 +3,27 @@
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import Final
 
+from starlette.requests import Request
+
 MOST_NAMES: Final = 10_000
+_ONE_HOUSEHOLD: Final = 64
+"""Leading bits of an IPv6 address that one subscriber is given: all behind them are one place."""
+
+
+def place_of(request: Request) -> str:
+    """Where a request comes from: its address, as the proxies that are trusted tell it; of IPv6 the network."""
+    told = request.client.host if request.client else ""
+    try:
+        address = ip_address(told)
+    except ValueError:
+        return told
+    if address.version == 4:
+        return told
+    inner = address.ipv4_mapped
+    return str(inner or ip_network((address, _ONE_HOUSEHOLD), strict=False))
 
 
 class Throttle:

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from api.auth import Served
+from api.console.throttle import place_of
 from api.merchant.page import (
     FIELD,
     MOST_FILES,
@@ -22,7 +23,6 @@ from api.merchant.page import (
     gate_of,
     given_back,
     later,
-    place,
     posted,
     show,
     typed,
@@ -65,7 +65,7 @@ async def begin(request: Request, product: Served) -> Response:
     if problems := applying.wrong(**kept):
         return _start(request, product, 422, kept=kept, problems=problems)
     gate = gate_of(request)
-    if not gate.begun.allowed(place(request)):
+    if not gate.begun.allowed(place_of(request)):
         return later(_start(request, product, 429, kept=kept, problems={"email": TOO_OFTEN}))
     mail = gate.letters.allowed(kept["email"].strip().lower())
     try:

@@ -17,7 +17,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from api.aside import aside
 from api.auth import product_of
 from api.console.page import HEADERS, MOST_FIELDS, same_origin, templates
-from api.console.throttle import Throttle
+from api.console.throttle import Throttle, place_of
 from api.limits import TooLarge
 from api.locales import locale_of, moment
 from api.posted import said_twice
@@ -87,12 +87,12 @@ class MerchantRoute(APIRoute):
 async def _answered(request: Request, inner: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
     if not product_of(request).settings.self_service:
         return sorry(request, "There is no such page.", 404)
-    if request.method == "POST" and not gate_of(request).forms.allowed(place(request)):
+    if request.method == "POST" and not gate_of(request).forms.allowed(place_of(request)):
         return await _too_many(request)
     try:
         return await inner(request)
     except LinkUnknown:
-        known = gate_of(request).wrong.allowed(place(request))
+        known = gate_of(request).wrong.allowed(place_of(request))
         return sorry(request, UNKNOWN, 404) if known else too_often(request)
     except OnboardingError as error:
         return sorry(request, error.detail, status_of(error))
@@ -107,11 +107,6 @@ async def _answered(request: Request, inner: Callable[[Request], Coroutine[Any, 
 def gate_of(request: Request) -> Gate:
     gate: Gate = request.app.state.merchant_gate
     return gate
-
-
-def place(request: Request) -> str:
-    """Where a request comes from."""
-    return request.client.host if request.client else ""
 
 
 def show(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
@@ -138,7 +133,7 @@ def later(answer: HTMLResponse) -> HTMLResponse:
 
 async def _too_many(request: Request) -> HTMLResponse:
     """A form that came too often: not worked on, and what was typed into a page of ours is given back."""
-    if not gate_of(request).given_back.allowed(place(request)):
+    if not gate_of(request).given_back.allowed(place_of(request)):
         return too_often(request)
     try:
         form = await posted(request, request.path_params.get("token", ""))
