@@ -72,6 +72,7 @@ def case(found: dict[str, Any], events: list[dict[str, Any]]) -> RenderableType:
         codes = ", ".join(made["reason_codes"])
         parts.append(Text(f"decided: {made['action']} by {made['actor']} ({made['channel']}) at {made['at']} {codes}"))
         parts += [Text(f"  the merchant reads: {sentence}") for sentence in made.get("told", [])]
+        parts += _warnings(made)
     for effect in found["activations"]:
         parts.append(
             Text(
@@ -93,7 +94,13 @@ def decided(case: dict[str, Any]) -> RenderableType:
     read = [f"  {sentence}" for sentence in made.get("told", [])] or [
         "  no letter: the application has no e-mail address"
     ]
-    return Group(table([case]), Text("\n".join([f"\nreasons: {codes}", "the merchant reads:", *read])))
+    lines = Text("\n".join([f"\nreasons: {codes}", "the merchant reads:", *read]))
+    return Group(table([case]), lines, *_warnings(made))
+
+
+def _warnings(made: dict[str, Any]) -> list[Text]:
+    """What is wrong with the reason codes of a rejection, if anything."""
+    return [Text(f"warning: {words}", style="yellow") for words in made.get("warnings", [])]
 
 
 def _asked(request: dict[str, Any] | None) -> list[RenderableType]:

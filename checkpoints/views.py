@@ -18,7 +18,7 @@ from onboarding.case import (
     ReviewView,
 )
 from onboarding.errors import TamperedRecord
-from onboarding.letters.reasons import chosen, sentences
+from onboarding.letters.reasons import chosen, sentences, warning
 
 
 def view(tx: Tx, row: Any, client: str | None = None) -> CaseView:
@@ -127,14 +127,16 @@ def decision_view(tx: Tx, row: Any, record: CaseRecord | None) -> DecisionView:
     """``record`` is the case's newest: a rejection ends the case, so it is the one that was rejected."""
     body = reviews.body_of(tx, row)
     rejected = record if row.action == "reject" else None
+    codes = body.get("reason_codes", [])
     return DecisionView(
         review_id=row.review_id,
         stage=row.stage,
         action=body.get("action", row.action),
         actor=row.actor,
         channel=row.channel,
-        reason_codes=body.get("reason_codes", []),
-        told=_told(rejected, body.get("reason_codes", [])) if rejected else [],
+        reason_codes=codes,
+        told=_told(rejected, codes) if rejected else [],
+        warnings=[words for code in codes if (words := warning(code))] if rejected else [],
         comment=body.get("comment"),
         corrections=body.get("corrections", {}),
         at=row.at,

@@ -110,6 +110,8 @@ class DecisionView(Value):
     reason_codes: list[str] = Field(default_factory=list)
     told: list[str] = Field(default_factory=list)
     """Of a rejection: the reasons as the merchant reads them; empty where no address to write to is kept."""
+    warnings: list[str] = Field(default_factory=list)
+    """Of a rejection: which of its reason codes are none of ours and tell the merchant nothing specific, in words."""
     comment: str | None = None
     corrections: dict[str, JsonValue] = Field(default_factory=dict)
     at: str

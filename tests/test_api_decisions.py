@@ -21,7 +21,7 @@ def test_an_approval_leads_to_both_services_and_a_rejection_to_none(house):
     assert answer.status_code == 200
     assert answer.json()["decisions"][0] | {"at": None} == {
         "review_id": yes["review"]["id"], "stage": "review", "action": "approve", "actor": "ann", "channel": "api",
-        "reason_codes": [], "told": [], "comment": "Looks good", "corrections": {}, "at": None,
+        "reason_codes": [], "told": [], "warnings": [], "comment": "Looks good", "corrections": {}, "at": None,
     }  # fmt: skip
     assert answer.json()["review"] is None
     active = house.rest(yes["id"])
@@ -32,6 +32,20 @@ def test_an_approval_leads_to_both_services_and_a_rejection_to_none(house):
     assert house.decide("ann", no, "reject", reason_codes=["IBAN_CHECKSUM_FAILED"]).status_code == 200
     assert house.rest(no["id"])["status"] == "rejected"
     assert house.sandbox(no["id"]) == {"calls": [], "effects": []}
+
+
+def test_a_rejection_by_a_mistyped_code_says_so_and_one_by_a_backends_own_code_is_taken(house):
+    case = house.case()
+    codes = ["IBAN_CHEKSUM_FAILED", "ACME-17", "COUNTRY_NOT_SUPPORTED"]
+    answer = house.decide("ann", case, "reject", reason_codes=codes)
+    assert answer.status_code == 200
+    made = answer.json()["decisions"][0]
+    assert made["reason_codes"] == codes
+    assert [words.split()[0] for words in made["warnings"]] == codes[:2]
+    assert "did you mean IBAN_CHECKSUM_FAILED?" in made["warnings"][0]
+    approved = house.case()
+    house.decide("ann", approved, "approve", reason_codes=codes)
+    assert house.get(approved["id"])["decisions"][0]["warnings"] == [], "no letter gives its reasons"
 
 
 def test_an_answer_to_no_field_is_named_and_nothing_is_taken(house):

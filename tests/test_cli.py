@@ -74,6 +74,16 @@ def test_a_case_from_standard_input_is_rejected_with_reasons(house, run):
     assert decided["decisions"][0]["told"] == sentences(["IBAN_CHECKSUM_FAILED", "PHONE_INVALID"])
 
 
+def test_a_mistyped_reason_is_said_to_be_none(house, run):
+    case = house.case()
+    printed = run("decide", case["id"], "reject", "--reason", "IBAN_CHEKSUM_FAILED").stdout
+    words = "warning: IBAN_CHEKSUM_FAILED is no reason code of ours"
+    assert words in " ".join(printed.split())
+    assert "did you mean IBAN_CHECKSUM_FAILED?" in " ".join(printed.split())
+    house.rest(case["id"], "rejected")
+    assert words in " ".join(run("show", case["id"]).stdout.split())
+
+
 @pytest.mark.parametrize(
     "email, given", [("ops@bank.example.com", ()), ("ops@bank.example.com", ("OTHER",)), (None, ())]
 )

@@ -31,7 +31,7 @@ from onboarding.letters.information_request import information_request
 from onboarding.letters.letter import Letter, Link, Points, Say, letter, web_address
 from onboarding.letters.message import compose, message_id, parse_address
 from onboarding.letters.new_screening_hit import new_screening_hit
-from onboarding.letters.reasons import AT_MOST, GENERAL, SENTENCE_OF, choices, chosen, sentences
+from onboarding.letters.reasons import AT_MOST, GENERAL, SENTENCE_OF, choices, chosen, sentences, warning
 from onboarding.letters.rejection import rejection
 from onboarding.letters.reminder import reminder
 from onboarding.letters.sign_in import sign_in
@@ -363,6 +363,29 @@ def test_every_finding_code_has_its_sentence_and_no_sentence_is_of_no_code():
 def test_a_tell_tale_reason_reads_exactly_like_no_reason(code):
     assert sentences([code]) == sentences(["OTHER"]) == sentences([]) == [GENERAL]
     assert sentences([code, "IBAN_CHECKSUM_FAILED"]) == sentences(["IBAN_CHECKSUM_FAILED"])
+
+
+@pytest.mark.parametrize(
+    "code, meant",
+    [
+        ("IBAN_CHEKSUM_FAILED", "IBAN_CHECKSUM_FAILED"),
+        ("iban_checksum_failed", "IBAN_CHECKSUM_FAILED"),
+        ("COUNTRY_NOT_SUPORTED", "COUNTRY_NOT_SUPPORTED"),
+        ("other", "OTHER"),
+        ("ACME-17", None),
+    ],
+)
+def test_a_code_that_is_none_of_ours_is_said_to_be_none_and_which_was_meant(code, meant):
+    words = warning(code) or ""
+    assert words.startswith(f"{code} is no reason code of ours")
+    assert words.endswith(f"did you mean {meant}?" if meant else "nothing specific.")
+
+
+def test_no_code_of_ours_is_warned_of_and_a_missing_field_has_to_be_one():
+    assert [warning(code) for code in [*SENTENCE_OF, "MISSING:persons[1].dob", "MISSING:bank.iban"]] == [None] * (
+        len(SENTENCE_OF) + 2
+    )
+    assert "names no field" in (warning("MISSING:bank.ibam") or "")
 
 
 def test_every_reason_can_be_chosen_and_says_the_words_that_are_sent():

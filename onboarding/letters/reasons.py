@@ -5,11 +5,15 @@ said when nothing more can be said, so the sentence gives nothing away.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from onboarding.letters.fields import label
+from onboarding.letters.fields import is_field, label
+from onboarding.nearest import meant
 
 AT_MOST: Final = 4
+MISSING: Final = "MISSING:"
+"""What stands before the path of a field that was not provided."""
 GENERAL: Final = "After reviewing the whole application we are not able to offer our service to this business."
 IDENTIFIERS: Final = (
     "The registration, tax or VAT number stated could not be confirmed as a valid number of the business."
@@ -108,9 +112,23 @@ class Choice(NamedTuple):
 
 def sentence(code: str) -> str:
     """What the merchant reads for a code."""
-    if code.startswith("MISSING:"):
-        return f"{INCOMPLETE}: {label(code.removeprefix('MISSING:'))}."
+    if code.startswith(MISSING):
+        return f"{INCOMPLETE}: {label(code.removeprefix(MISSING))}."
     return SENTENCE_OF.get(code, GENERAL)
+
+
+@lru_cache(1024)
+def warning(code: str) -> str | None:
+    """What whoever gave this code should know: it is none of ours, so the merchant reads nothing specific for it.
+
+    The list is open: a backend may well reject by codes of its own, and then this is nothing new to it.
+    """
+    if code in SENTENCE_OF:
+        return None
+    if code.startswith(MISSING):
+        named = is_field(code.removeprefix(MISSING))
+        return None if named else f"{code} names no field of an application; the merchant reads “further details”."
+    return f"{code} is no reason code of ours, so it tells the merchant nothing specific{meant(code, SENTENCE_OF)}"
 
 
 def chosen(given: Sequence[str], advised: Sequence[str]) -> list[str]:

@@ -1,0 +1,15 @@
+"""The known word that a mistyped one is nearest to."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` (all in capitals) that is meant most likely; None when none is near."""
+    return next(iter(get_close_matches(word.upper(), list(known), 1, 0.8)), None)
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """``; did you mean X?``, or nothing."""
+    found = nearest(word, known)
+    return f"; did you mean {found}?" if found else "."
