@@ -25,10 +25,12 @@ _LONGEST: Final = 0.5
 
 def is_passing(error: DBAPIError) -> bool:
     """Whether the same work may well succeed in a new transaction: nothing of this one was committed."""
+    if error.connection_invalidated:
+        return True
     state: str | None = getattr(error.orig, "sqlstate", None)
     if state is not None:
         return state in _PASSING or state.startswith("08")
-    return error.connection_invalidated or isinstance(error, OperationalError)
+    return isinstance(error, OperationalError)
 
 
 class Patience:

@@ -21,6 +21,13 @@ _KEPT: Final = 400
 _TEXT, _BINARY = 0, 1
 _DONE: Final = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
 _SLOT: Final = "wire"
+_UNKNOWN: Final = ("26000", "42P05")
+"""A prepared statement is gone, or its name is taken: whoever shares the connection (a pooler) did so."""
+
+
+def _is_stale(error: psycopg.Error) -> bool:
+    """Whether what is prepared on the connection is not what we take it for: a table has another shape by now too."""
+    return error.sqlstate in _UNKNOWN or error.diag.source_function == "RevalidateCachedQuery"
 
 
 def wire_of(conn: Connection, counted: Callable[[], None]) -> "Wire":
@@ -90,6 +97,8 @@ class Wire:
         try:
             return self._found(run())
         except psycopg.Error as error:
+            if _is_stale(error):
+                self._raw.close()  # a new one prepares all anew, with its limits set
             raise self._told(sql, error) from error
 
     def _prepare(self, sql: str) -> bytes:

@@ -8,11 +8,12 @@ import httpx
 import pytest
 from harness.browser import Browser
 from harness.provider import CLIENT, SECRET, FakeProvider, provider
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import KeySet, OctKey, RSAKey
 
 from checkpoints import access
 from graph import elsewhere
 from onboarding.settings import BadSettings, Settings
+from tools import oidc
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def honest(idp: FakeProvider):
     """Every test begins with a provider that does nothing wrong."""
     yield
     idp.claims, idp.email, idp.called, idp.algorithm = {}, "ann@reviewers.example", idp.url, "RS256"
-    idp.key = idp.keys.keys[0]
+    idp.key, idp.broken = idp.keys.keys[0], ""
 
 
 def go(own: Any, browser: Browser, to: str = "/console") -> str:
@@ -170,3 +171,22 @@ except Exception as error:
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "extra `oidc`" in told
+
+
+def test_a_provider_that_changes_its_keys_signs_people_in_at_once(own, idp):
+    browser = Browser(own)
+    assert browser.get(go(own, browser)).status_code == 200, "the keys are known now"
+    idp.keys = KeySet([RSAKey.generate_key(2048, auto_kid=True)])
+    idp.key = idp.keys.keys[0]
+    browser = Browser(own)
+    assert browser.get(go(own, browser)).status_code == 200
+
+
+@pytest.mark.parametrize("broken", ["fails", "drips"])
+def test_a_provider_that_gives_no_token_is_told_from_a_person_who_is_refused(own, idp, monkeypatch, broken):
+    monkeypatch.setattr(oidc, "DEADLINE", 0.5)
+    idp.broken = broken
+    browser = Browser(own)
+    answer = browser.get(go(own, browser))
+    assert answer.status_code == 502
+    assert "cannot be reached" in answer.text

@@ -1,14 +1,17 @@
 """Signing in at the company's own provider: OpenID Connect by authorization code with PKCE, through Authlib."""
 
+import asyncio
 import logging
 import time
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
+from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
+from joserfc.errors import BadSignatureError, InvalidKeyIdError
 from joserfc.jwk import KeySet
 
 from onboarding.errors import ProviderUnavailable, SignInRefused
@@ -19,6 +22,7 @@ REMEMBERED: Final = 600.0
 """Seconds for which the provider's description and keys are kept."""
 LEEWAY: Final = 60
 DEADLINE: Final = 10.0
+"""Seconds for each of: its description with its keys, and a code's token."""
 _log = logging.getLogger("onboard.oidc")
 
 
@@ -58,12 +62,8 @@ class Provider:
 
     async def arrive(self, code: str, trip: Trip) -> str:
         """The verified address of whoever comes back with ``code``. Raises SignInRefused, ProviderUnavailable."""
-        described = await self._describe()
+        token = await self._token(code, trip)
         try:
-            async with self._client() as client:
-                token = await client.fetch_token(
-                    described.document["token_endpoint"], code=code, code_verifier=trip.verifier
-                )
             claims = await self._claims(str(token["id_token"]), str(token.get("access_token", "")), trip.nonce)
         except ProviderUnavailable:
             raise
@@ -74,12 +74,28 @@ class Provider:
             raise SignInRefused("The provider has not verified your e-mail address.")
         return str(claims["email"])
 
+    async def _token(self, code: str, trip: Trip) -> dict[str, Any]:
+        """What the provider gives for ``code``. Raises SignInRefused where it says no."""
+        described = await self._describe()
+        try:
+            async with asyncio.timeout(DEADLINE), self._client() as client:
+                token: dict[str, Any] = await client.fetch_token(
+                    described.document["token_endpoint"], code=code, code_verifier=trip.verifier
+                )
+            return token
+        except OAuthError as error:
+            _log.warning("sign-in refused: %s", type(error).__name__)
+            raise SignInRefused() from error
+        except Exception as error:  # a vendor's exception never leaves its module
+            _log.warning("the sign-in provider gave no token: %s", type(error).__name__)
+            raise ProviderUnavailable() from error
+
     async def _claims(self, token: str, access_token: str, nonce: str) -> dict[str, Any]:
         """The claims, once signature, issuer, audience, time and nonce were looked at."""
         keys = (await self._describe()).keys
         try:
             read = jwt.decode(token, keys, algorithms=list(ALGORITHMS))
-        except ValueError:  # no such key: the provider may have a new one
+        except (InvalidKeyIdError, BadSignatureError):  # the provider may have a new one
             read = jwt.decode(token, (await self._describe(anew=True)).keys, algorithms=list(ALGORITHMS))
         wanted = {"iss": {"essential": True, "value": self.issuer}, "aud": {"essential": True, "value": self._id}}
         params = {"nonce": nonce, "client_id": self._id, "access_token": access_token}
@@ -92,7 +108,7 @@ class Provider:
         if known is not None and not anew and time.monotonic() - known.at < REMEMBERED:
             return known
         try:
-            async with httpx.AsyncClient(timeout=DEADLINE, trust_env=not is_loopback(self.issuer)) as http:
+            async with asyncio.timeout(DEADLINE), self._plain() as http:
                 document = await _json(http, f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
                 if document["issuer"] != self.issuer:
                     raise ValueError("the provider calls itself otherwise")
@@ -102,6 +118,9 @@ class Provider:
             raise ProviderUnavailable() from error
         self._described = _Described(document, keys, time.monotonic())
         return self._described
+
+    def _plain(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(timeout=DEADLINE, trust_env=not is_loopback(self.issuer))
 
     def _client(self) -> Any:
         return AsyncOAuth2Client(

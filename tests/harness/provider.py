@@ -6,9 +6,9 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlencode
 
 import uvicorn
@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from api.serve import bind
@@ -25,7 +25,10 @@ CLIENT, SECRET = "desk", "a-secret-of-the-desk-and-the-provider-alone"
 
 
 class FakeProvider:
-    """Signs everybody in as ``email``. ``claims`` overrides the token's; ``key`` signs; ``called`` is its name."""
+    """Signs everybody in as ``email``. ``claims`` overrides the token's; ``key`` signs; ``called`` is its name.
+
+    ``broken``: what its token endpoint does instead of answering.
+    """
 
     def __init__(self, url: str) -> None:
         self.url, self.called = url, url
@@ -34,6 +37,7 @@ class FakeProvider:
         self.algorithm = "RS256"
         self.email = "ann@reviewers.example"
         self.claims: dict[str, Any] = {}
+        self.broken: Literal["", "fails", "drips"] = ""
         self.codes: dict[str, dict[str, str]] = {}
         routes = [
             Route("/.well-known/openid-configuration", self.describe),
@@ -59,6 +63,10 @@ class FakeProvider:
         return RedirectResponse(f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}", 303)
 
     async def token(self, request: Request) -> Response:
+        if self.broken == "fails":
+            return Response(status_code=503)
+        if self.broken == "drips":
+            return StreamingResponse(_drops(), media_type="application/json")
         sent = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         client = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         asked = self.codes.pop(sent.get("code", ""), None)
@@ -76,6 +84,12 @@ class FakeProvider:
         header = {"alg": self.algorithm, "kid": self.keys.keys[0].kid}
         signed = jwt.encode(header, claims, self.key, algorithms=[self.algorithm])
         return JSONResponse({"access_token": "at", "token_type": "Bearer", "id_token": signed})
+
+
+async def _drops() -> AsyncIterator[bytes]:
+    while True:
+        yield b" "
+        await asyncio.sleep(0.05)
 
 
 @contextmanager
