@@ -75,6 +75,6 @@ async def test_a_name_that_somebody_else_prepared_on_the_connection_is_in_nobody
 
 async def test_a_statement_that_the_server_cannot_do_is_said_at_once(db: PostgresDatabase) -> None:
     began = time.monotonic()
-    with pytest.raises(Exception, match="cannot insert multiple commands|FOR UPDATE"):
+    with pytest.raises(Exception, match="FOR UPDATE"):
         await db.read(lambda tx: wire_of(tx).execute("SELECT count(*) FROM t FOR UPDATE").one())
     assert time.monotonic() - began < 2
