@@ -13,14 +13,17 @@ from typing import Any, Final
 from zoneinfo import available_timezones
 
 from flows.environment import prepare
-from onboarding.settings import Settings
+from onboarding.settings import BadSettings, Settings
 
 _URL: Final = "PREFECT_API_DATABASE_CONNECTION_URL"
 
 
 def main() -> None:
-    """Make or migrate the tables, then serve."""
-    prepare(Settings.from_environment(os.environ))
+    """Make or migrate the tables, then serve; settings that cannot be used are one line and exit code 1."""
+    try:
+        prepare(Settings.from_environment(os.environ))
+    except BadSettings as error:
+        sys.exit(f"error: {error}")
     url = os.environ.get(_URL, "")
     if url.startswith("postgresql") and not _searches_by_parts(url):
         _migrate_without_search()

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of ``known`` (all in capitals) that is meant most likely; None when none is near."""
-    return next(iter(get_close_matches(word.upper(), list(known), 1, 0.8)), None)
+def nearest(word: str, known: Iterable[str], likeness: float = 0.8) -> str | None:
+    """The one of ``known`` (all in capitals) that is meant most likely; None when none is near. 1: letter by letter."""
+    return next(iter(get_close_matches(word.upper(), list(known), 1, likeness)), None)
 
 
 def meant(word: str, known: Iterable[str]) -> str:

@@ -1,6 +1,8 @@
 """Every knob, one sentence each. Only entry points read the environment; the rest is handed this frozen model."""
 
-from collections.abc import Mapping
+import logging
+import re
+from collections.abc import Mapping, Set
 from decimal import Decimal
 from email.utils import parseaddr
 from ipaddress import ip_network
@@ -11,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from onboarding.errors import OnboardingError
 from onboarding.model import Value
+from onboarding.nearest import nearest
 
 PREFIX = "ONBOARD_"
 UNPREFIXED = {
@@ -20,10 +23,29 @@ UNPREFIXED = {
 }
 
 
+BESIDE = ("ONBOARD_URL", "ONBOARD_TOKEN", "ONBOARD_SITE", "ONBOARD_DB_PASSWORD")
+"""Variables that are no settings: of the shell's client, and of compose.yaml."""
+OF_A_CLUSTER = re.compile(r".*_SERVICE_(HOST|PORT(_\w+)?)|.*_PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?")
+"""What Kubernetes tells every container of the services beside it, one of which may be called ``onboard``."""
+ALIKE = 0.9
+"""From here on two names are one with a slip of the pen: 1 is letter by letter."""
+_log = logging.getLogger("onboard.settings")
+
+
 class BadSettings(OnboardingError):
     """The environment holds a setting that cannot be used."""
 
     code = "bad_settings"
+
+
+def _refuse_mistyped(environment: Mapping[str, str], known: Set[str]) -> None:
+    """Raises BadSettings for a name that is nearly one of ``known``; of any other that is none, the log tells."""
+    for name in sorted(environment):
+        if name in known or not name.upper().startswith(PREFIX) or OF_A_CLUSTER.fullmatch(name):
+            continue
+        if meant := nearest(name, known, ALIKE):
+            raise BadSettings(f"{name} is not a setting; did you mean {meant}?")
+        _log.warning("%s is not a setting: it changes nothing", name[:200])
 
 
 def _parts(given: str) -> list[str]:
@@ -189,8 +211,9 @@ class Settings(Value):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read the settings. Raises BadSettings naming the variable."""
+        """Read the settings. Raises BadSettings naming the variable, also one that is a setting's name mistyped."""
         names = {name: UNPREFIXED.get(name, PREFIX + name.upper()) for name in cls.model_fields}
+        _refuse_mistyped(environment, {*names.values(), *BESIDE})
         values = {name: environment[variable] for name, variable in names.items() if environment.get(variable)}
         try:
             return cls.model_validate(values)
