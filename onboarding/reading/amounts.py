@@ -124,17 +124,47 @@ def read_amount(
         return None
     own = currency_in(text, country) or currency or currency_in(label, country) or currency_of_country(country)
     number = stated_number(raw)
+    scale = _scale_in(label)
     found = [Quantity(number, 1, joined=False)] if number is not None else []
     if not found and not isinstance(raw, bool):
         found = quantities(text[:_LONGEST], three_decimals=own in THREE_DECIMALS)
     if not found:
         return AmountReading(text[:_LONGEST], own)
     value, why = _one_value(found)
+    if scale and all(quantity.multiplier == 1 for quantity in found) and currency_in(text, country) is None:
+        value *= scale
     if annual:
         period = period_in(text) or period_in(label) or "year"
         if period != "year":
             value, why = value * PER_YEAR[period], _also(why, f"{period} figure times {PER_YEAR[period]}")
     return AmountReading(decimal_string(value, own), own, why)
+
+
+_THOUSANDS: Final = re.compile(
+    r"(?<![^\W_])(?:thousands?|thsd|tsd|teur|tgbp|tchf|tkr|tausend|milliers|miles|migliaia|duizend|tusental|tys"
+    r"|kusd|keur|kgbp|kchf)(?![^\W_])|[£€$¥(,] ?(?:k|000'?s?)(?![^\W_])|'000s?|千円|천원"
+    r"|(?<![^\W_])(?:in|eur|gbp|usd|chf|pln|sek) (?:k|000'?s?)(?![^\W_])"
+)
+_MILLIONS: Final = re.compile(
+    r"(?<![^\W_])(?:millions?|millionen|millones|milioni|miljoen|miljoner|mio|mln|meur|mgbp|musd|mkr)(?![^\W_])"
+    r"|[£€$¥] ?m(?![^\W_])|百万円|백만원"
+)
+_HUNDREDTHS: Final = re.compile(
+    r"(?<![^\W_])(?:pence|cents|pennies|rappen|centimes|centimos|centavos|centesimi|grosze|groszy|minor units?)"
+    r"(?![^\W_])"
+)
+
+
+@lru_cache(maxsize=1024)
+def _scale_in(label: str | None) -> Decimal | None:
+    """What a label counts in ("Turnover (£k)", "amountInCents"): the number by which its bare values are multiplied."""
+    if not label:
+        return None
+    words = f"{fold(label[:_LONGEST])} {' '.join(split_words(label[:_LONGEST]))}"
+    for pattern, scale in ((_HUNDREDTHS, "0.01"), (_THOUSANDS, "1000"), (_MILLIONS, "1000000")):
+        if pattern.search(words):
+            return Decimal(scale)
+    return None
 
 
 def _one_value(found: list[Quantity]) -> tuple[Decimal, str | None]:
@@ -166,6 +196,13 @@ _PARTS_IN_WORDS: Final = (
 )  # fmt: skip
 
 
+OR_MORE: Final = re.compile(
+    r"(?<=[%\w]) ?(?:\+(?! ?\d)|(?:or|oder|ou|o|of|lub|eller) (?:more|less|above|below|mehr|weniger|plus|moins|mas"
+    r"|menos|meer|minder|piu|meno|mais|wiecej|mniej|mer|mindre)(?!\w)|以上|以下|未満|超|이상|이하|미만|초과)"
+)
+""" "75 % or more": behind a limit, which is no share."""
+
+
 class ShareReading(NamedTuple):
     """``pct`` is 0 to 100 (as stated, also beyond); ``bare`` a fraction of at most 1 without a percent sign;
     ``rest`` what the others leave ("the rest"), whose ``pct`` is 0 until they are known."""
@@ -194,6 +231,8 @@ def read_share(raw: JsonValue) -> ShareReading | None:
     if match and 0 < int(match[2]) >= int(match[1]):
         return ShareReading(plain_number(Decimal(int(match[1])) * 100 / int(match[2])))
     found = quantities(folded, share=True)
+    if found and (_is_limit(folded) or any(quantity.joined for quantity in found)):
+        return None
     if found:
         value = found[0].value
         signed = bool(
@@ -211,6 +250,17 @@ def read_share(raw: JsonValue) -> ShareReading | None:
         ):
             return ShareReading(pct)
     return ShareReading(0, rest=True) if _rest().search(folded) else None
+
+
+def _is_limit(folded: str) -> bool:
+    """ "More than 25 %", "75 % or more": a limit is no share."""
+    return _at_most().match(folded) is not None or OR_MORE.search(folded) is not None
+
+
+@lru_cache(maxsize=1)
+def _at_most() -> re.Pattern[str]:
+    words = sorted(map(fold, load_words("prose")["bounded"]), key=len, reverse=True)
+    return re.compile(rf"\W{{0,3}}(?:(?:{'|'.join(map(re.escape, words))})(?!\w)|[<>≤≥])")
 
 
 @lru_cache(maxsize=1)

@@ -14,15 +14,25 @@ from onboarding.reading.text import clean
 _IBAN: Final = re.compile(r"[A-Z]{2}\d{2}[A-Z\d]{8,31}")
 _WITHIN: Final = re.compile(r"(?<![A-Z\d])[A-Z]{2}\d{2}(?:[ .-]?[A-Z\d]){10,32}")
 _LONGEST: Final = 100
+_LONGEST_IBAN: Final = 34
+_HIDDEN: Final = re.compile(r"[*•●…]|\.\.")
 NATIONAL: Final = ("account_number", "bank_code", "branch_code", "routing_number")
 
 
 def iban(raw: JsonValue) -> str | None:
-    """Compact and in upper case, also when it is wrong; a leading "IBAN" dropped. None for no value."""
+    """Compact and in upper case, also when it is wrong; a leading "IBAN" dropped. None for no value.
+
+    Words without a digit and an account with hidden places ("GB33 **** 55") are no value.
+    """
     text = clean(raw)
     if text is None or isinstance(raw, bool):
         return None
-    return re.sub(r"^IBAN", "", compact(text[:_LONGEST])) or None
+    written = re.sub(r"^IBAN", "", compact(text[:_LONGEST]))
+    if _HIDDEN.search(written) or (len(written) > _LONGEST_IBAN and (inside := find_iban(text)) is None):
+        return None
+    if len(written) > _LONGEST_IBAN:
+        return inside
+    return written if any(map(str.isdigit, written)) else None
 
 
 def looks_like_iban(text: str) -> bool:

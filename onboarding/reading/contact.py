@@ -7,7 +7,8 @@ from typing import Final
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from onboarding.reading.text import Scalar, clean
+from onboarding.reading.text import Scalar, clean, fold
+from onboarding.reading.vocabulary import load_words
 
 _LONGEST: Final = 400
 _EXTENSION: Final = re.compile(r"\s*(?:ext\.?|x|extension|durchwahl|poste|内線|내선)\s*\d{1,6}\s*$", re.IGNORECASE)
@@ -20,7 +21,7 @@ _MAIL: Final = re.compile(r"[^\s<>,;()\[\]\"]+@[^\s<>,;()\[\]\"]+")
 def phone_number(raw: Scalar, country: str | None = None) -> str | None:
     """E.164 (Italian numbers keep their 0); when it is no possible number, the digits as written. None for no value."""
     text = clean(raw)
-    if text is None or isinstance(raw, bool):
+    if text is None or isinstance(raw, bool) or text == "0":
         return None
     text = text[:_LONGEST]
     first = re.split(r"\s*(?:[;|]|,\s|\s/\s|\bor\b|\boder\b|\bou\b)\s*", text)[0]
@@ -84,8 +85,8 @@ def is_email(address: str) -> bool:
 def website_url(raw: Scalar) -> str | None:
     """``https://`` added to a bare host, host in lower case, no brackets or trailing slash; invalid: as written."""
     text = clean(raw)
-    if text is None or isinstance(raw, bool):
-        return None
+    if text is None or isinstance(raw, bool) or fold(text) in map(fold, load_words("roles")["no"]):
+        return None  # "Website: no"
     stripped = text[: 4 * _LONGEST].strip("<>()[]\"' ").rstrip(".,;:!/")
     link = re.search(r"\]\((https?://[^\s)]+)\)", text[: 4 * _LONGEST])
     candidate = link[1].rstrip("/") if link else stripped

@@ -25,6 +25,7 @@ _DECORATION: Final = re.compile(rf"^[\s#*=_\-\[\]【】■□●◆◇▼▽・<
 _BULLET: Final = re.compile(r"(?P<dash>[-*•·‣▪–])\s+|(?:\(?\d{1,2}[.)]|[a-zA-Z][.)]|[①-⑳])\s+|[☐☑✓■●◆・]\s?")
 _BOUNDARY: Final = re.compile(r"[;,|/(。、.・)]\s*|\s{2,}|(?<=[^\x00-\x7f]) ")
 _NO_LABEL: Final = re.compile(r"\d{3}|\u3000|\s{2,}|[.!?] ")
+_ASIDE: Final = re.compile(r" ?\([^()]*\)")
 _MOST_WORDS: Final = 10
 _LONGEST_LABEL: Final = 90
 _LONGEST_LINE: Final = 5000
@@ -82,7 +83,7 @@ def known(label: str, *, first: bool = True) -> bool:
         return False
     if (
         (sum(map(str.isalpha, label)) < 2 and label.isascii())
-        or _NO_LABEL.search(label)
+        or _NO_LABEL.search(_ASIDE.sub(" ", label))
         or (not first and (label[:1].isdigit() or "," in label or ";" in label))
     ):
         return False

@@ -47,7 +47,7 @@ class _Reader:
         raw = scalar_of(candidate)
         if self.unit and clean(raw):
             raw = f"{raw_text(raw)} {self.unit}"
-        label = self.period or candidate.label
+        label = f"{self.period} {candidate.label or ''}" if self.period else candidate.label
         return read_amount(raw, currency=self.currency, country=self.country, label=label, annual=self.annual)
 
 

@@ -154,6 +154,8 @@ def settle_shares(statements: Iterable[Somebody], everyone: list[Somebody], draf
     told: set[str | None] = set()
     for somebody in [*statements, *everyone]:
         if somebody.share is None:
+            for unread in somebody.fields.get("ownership_pct", []):
+                draft.keep(unread)  # "more than 25 %": stated, and no share
             continue
         pct = somebody.share.pct
         as_is = abs(total - 100) <= _ROUNDING or (pct == 1 and whole)

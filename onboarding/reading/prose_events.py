@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from onboarding.reading.amounts import OR_MORE
 from onboarding.reading.codes import country_code
 from onboarding.reading.cues import Cue
 from onboarding.reading.prose_page import Page
@@ -44,10 +45,6 @@ _RANGE: Final = re.compile(
     r"(?:\d{1,3}(?:[.,]\d{1,2})? ?%? ?(?:and|und|et|en|e|y|i|och|to|bis|a) )?"
 )
 _UP: Final = re.compile(r"\d ?- ?$")
-_OR_MORE: Final = re.compile(
-    r" ?(?:\+|(?:or|oder|ou|o|of|lub|eller) (?:more|less|above|below|mehr|weniger|plus|moins|mas|menos|meer|minder"
-    r"|piu|meno|mais|wiecej|mniej|mer|mindre)(?!\w)|以上|以下|未満|超|이상|이하|미만|초과)"
-)
 _IN: Final = frozenset(
     [
         "in",
@@ -148,7 +145,7 @@ def _is_bound(page: Page, start: int, low: int, high: int) -> bool:
     cue = next(iter(page.cues_in(max(start, low - 32), low, "bounded")[-1:]), None)
     if cue is not None and _RANGE.fullmatch(page.low, cue.end, low):
         return True
-    return _UP.search(page.plain, max(start, low - 4), low) is not None or _OR_MORE.match(page.low, high) is not None
+    return _UP.search(page.plain, max(start, low - 4), low) is not None or OR_MORE.match(page.low, high) is not None
 
 
 def _is_denied(page: Page, start: int, at: int) -> bool:

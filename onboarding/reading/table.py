@@ -9,7 +9,8 @@ from onboarding.reading.candidate import Candidate
 from onboarding.reading.collect import Collector, Key
 from onboarding.reading.flattened import path_steps
 from onboarding.reading.labels import read_label
-from onboarding.reading.placing import PERSON_SCOPES
+from onboarding.reading.legal_forms import is_entity
+from onboarding.reading.placing import PERSON_SCOPES, place
 from onboarding.reading.text import remove_format
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -35,8 +36,9 @@ def read_table(text: str, *, source: str) -> list[Candidate]:
     if not rows:
         return []
     if _is_vertical(rows):
+        several = any(_names_merchants(row) for row in rows)
         for number, row in enumerate(rows, start=1):
-            collector.add((row[0],), _joined(row[1:]), f"row {number}, column {_short(row[0])}")
+            _vertical(collector, row, f"row {number}, column {_short(row[0])}", several=several)
         return collector.candidates
     header = rows[0]
     for number, row in enumerate(rows[1:], start=1):
@@ -142,6 +144,24 @@ def _is_vertical(rows: list[list[str]]) -> bool:
     down = sum(1 for row in rows if read_label(row[0]).segments)
     across = sum(1 for cell in rows[0] if read_label(cell).segments)
     return down > across and down * 2 > len(rows)
+
+
+def _names_merchants(row: Sequence[str]) -> bool:
+    """Whether the cells of one label are the names of several companies: each column is a merchant."""
+    return place((row[0],)).path == "legal_name" and sum(is_entity(cell) for cell in row[1:]) > 1
+
+
+def _vertical(collector: Collector, row: Sequence[str], where: str, *, several: bool) -> None:
+    """One label with its value, perhaps in several cells; of several merchants the first, and the others' names."""
+    if not several:
+        collector.add((row[0],), _joined(row[1:]), where)
+        return
+    collector.add((row[0],), row[1], where)
+    for cell in row[2:]:
+        if cell.strip() and place((row[0],)).path == "legal_name":
+            collector.add((row[0],), cell, where)
+        elif cell.strip():
+            collector.emit("extra", cell, where)
 
 
 def _joined(cells: Sequence[str]) -> str:
