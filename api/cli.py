@@ -263,6 +263,8 @@ def token_revoke(name: Annotated[str, typer.Argument(help="Whose tokens end now.
 
     with told():
         count = asyncio.run(administration.revoke_tokens(settings_of(), name))
+        if not count:
+            raise BadInput(f"{name}: nobody of this name has a live token; nothing was ended.", field="name")
         out.print(f"{count} token(s) of {name} ended")
 
 

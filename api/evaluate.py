@@ -85,9 +85,15 @@ class Report:
 
 
 def _numbers(data: dict[str, Any]) -> dict[str, str]:
-    """What a table shows of a report."""
+    """What a table shows of a report; a dash where there was nothing to compare with."""
     flat = {name: value for name, value in data.items() if not isinstance(value, dict | list)}
-    return {name.replace("_", " "): f"{v:.4f}" if isinstance(v, float) else str(v) for name, v in flat.items()}
+    return {name.replace("_", " "): _number(value) for name, value in flat.items()}
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 @dataclass

@@ -19,6 +19,7 @@ from onboarding.letters.closed_unanswered import closed_unanswered
 from onboarding.letters.information_request import information_request
 from onboarding.letters.letter import Letter
 from onboarding.letters.new_screening_hit import new_screening_hit
+from onboarding.letters.people import named
 from onboarding.letters.reasons import chosen
 from onboarding.letters.rejection import rejection
 from onboarding.letters.welcome import welcome as welcome_letter
@@ -108,6 +109,7 @@ def ask_merchant(
         requirements=[Requirement.from_json(item) for item in items],
         due_at=datetime.fromisoformat(due_at),
         link=merchant_links.to_case(tx, ctx, case_id, "information_request", review.round),
+        people=named(record),
     )
     _queue(tx, case_id, "information_request", review.round, record.application.contact.email, letter, review_id)
 
@@ -172,7 +174,8 @@ def report_closing(tx: Tx, ctx: Context, case_id: str, review_id: str) -> None:
     asked = reviews.shown(tx, review)["request"] if review.stage == "information" else []
     paths = [item["path"] for item in asked]
     link = merchant_links.to_case(tx, ctx, case_id, "closed_unanswered")
-    letter = closed_unanswered(case_id=case_id, legal_name=record.application.legal_name, asked=paths, link=link)
+    whose = record.application.legal_name
+    letter = closed_unanswered(case_id=case_id, legal_name=whose, asked=paths, link=link, people=named(record))
     _queue(tx, case_id, "closed_unanswered", 1, record.application.contact.email, letter)
 
 

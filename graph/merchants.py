@@ -12,6 +12,7 @@ from onboarding.answers import unread as unreadable
 from onboarding.application import Application
 from onboarding.assessment import Requirement
 from onboarding.errors import Conflict, LinkUnknown, ReviewTampered
+from onboarding.letters.people import named
 from onboarding.standing import STANDING, Standing
 from onboarding.submission import Part
 
@@ -27,6 +28,8 @@ class Followed(NamedTuple):
     request_id: str | None = None
     asked: Sequence[Requirement] = ()
     due_at: str | None = None
+    people: Sequence[str | None] = ()
+    """What each person of the application is called in the questions, as in the letter that asked them."""
 
 
 async def look(service: Service, token: str) -> Followed:
@@ -106,4 +109,6 @@ def _followed(tx: Tx, case_id: str) -> Followed:
     if row.status != "awaiting_information" or review is None or review.stage != "information":
         return seen
     asked = [Requirement.from_json(item) for item in reviews.shown(tx, review)["request"]]
-    return seen._replace(request_id=review.id, asked=asked, due_at=review.due_at)
+    record = cases.record_of(tx, row)
+    people = named(record) if record is not None else []
+    return seen._replace(request_id=review.id, asked=asked, due_at=review.due_at, people=people)

@@ -16,6 +16,7 @@ from onboarding.letters.escalation import escalation
 from onboarding.letters.information_reminder import information_reminder
 from onboarding.letters.letter import Letter
 from onboarding.letters.message import parse_address
+from onboarding.letters.people import named
 from onboarding.letters.reminder import reminder
 from onboarding.letters.still_looking import still_looking
 
@@ -73,6 +74,7 @@ def ask_again(tx: Tx, ctx: Context, case: Any, review: Any) -> int:
         requirements=[Requirement.from_json(item) for item in reviews.shown(tx, review)["request"]],
         due_at=datetime.fromisoformat(review.due_at),
         link=merchant_links.to_case(tx, ctx, case.id, "information_reminder", review.round),
+        people=named(record),
     )
     return _send(tx, "information_reminder", review, [record.application.contact.email], letter)
 

@@ -27,6 +27,8 @@ def test_a_token_is_made_works_and_ends(house, run):
     assert run("cases", ONBOARD_TOKEN=made["token"]).exit_code == 0
     failed(run("submit", "-", stdin="We are X", ONBOARD_TOKEN=made["token"]), "forbidden")
     assert "1 token(s)" in run("token", "revoke", "shell@example.com", ONBOARD_DATA_DIR=folder).stdout
+    for name in ("shell@example.com", "nobody"):
+        failed(run("token", "revoke", name, ONBOARD_DATA_DIR=folder), f"{name}: nobody of this name has a live token")
     failed(run("cases", ONBOARD_TOKEN=made["token"]), "unauthorized")
     assert run("token", "create", "x", "--role", "king").exit_code == 2
 
@@ -99,6 +101,15 @@ def test_eval_reads_the_acceptance_set(run, tmp_path):
     assert report["unreadable"] == []
     assert report["expected"] == 20
     assert all(0 <= report[name] <= 1 for name in ("field_accuracy", "finding_precision", "recommendation_agreement"))
+
+
+def test_eval_says_by_a_dash_where_there_is_nothing_to_compare_with(run, tmp_path):
+    file, results = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    file.write_text(json.dumps({"id": "1", "format": "text", "payload": "We are Eval Ltd."}))
+    shown = run("eval", str(file), "--results", str(results)).stdout
+    assert "None" not in shown
+    assert shown.count("–") == 4
+    assert told(run("eval", str(file), "--results", str(results), "--json"))["field_accuracy"] is None
 
 
 def test_eval_names_a_bad_line_and_runs_the_others(run, tmp_path):

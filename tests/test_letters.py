@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import onboarding.letters
 from onboarding.application import Application, Contact, Person
 from onboarding.assessment import Assessment, Recommendation, Requirement, Risk
+from onboarding.case import CaseRecord
 from onboarding.errors import BadInput
 from onboarding.finding import SEVERITY_OF, finding
 from onboarding.letters.activation_problem import Outcome, activation_problem
@@ -31,6 +32,7 @@ from onboarding.letters.information_request import information_request
 from onboarding.letters.letter import Letter, Link, Points, Say, letter, web_address
 from onboarding.letters.message import compose, message_id, parse_address
 from onboarding.letters.new_screening_hit import new_screening_hit
+from onboarding.letters.people import named
 from onboarding.letters.reasons import AT_MOST, GENERAL, SENTENCE_OF, choices, chosen, sentences, warning
 from onboarding.letters.rejection import rejection
 from onboarding.letters.reminder import reminder
@@ -38,6 +40,7 @@ from onboarding.letters.sign_in import sign_in
 from onboarding.letters.still_looking import still_looking
 from onboarding.letters.welcome import welcome
 from onboarding.letters.words import one_line, when
+from onboarding.reading.result import FieldSource
 
 DUE = datetime(2026, 11, 26, 9, 5, tzinfo=UTC)
 HERE = "https://onboard.example"
@@ -162,7 +165,7 @@ class Page(HTMLParser):
 
 
 def test_every_letter_of_the_package_is_walked_here():
-    helpers = {"asking", "changes", "fields", "letter", "message", "reasons", "words"}
+    helpers = {"asking", "changes", "fields", "letter", "message", "people", "reasons", "words"}
     modules = {module.name for module in pkgutil.iter_modules(onboarding.letters.__path__)}
     assert set(write_all()) == modules - helpers
 
@@ -219,6 +222,25 @@ def test_an_honest_name_is_shown_as_it_is_written(honest):
     assert honest in one.text
     assert honest in "".join(Page(one.html).said)
     assert one_line(honest) == honest
+
+
+def test_two_of_one_name_and_a_name_that_is_nobodys_own_words_are_told_apart_by_number():
+    def origin(source="input", extractor="rules@1"):
+        return FieldSource(raw="x", source=source, extractor=extractor)
+
+    names = ["Jo Ash", "JO  ASH", "Kim Ode", "Lu Fenn", "Mo Gray", None, "N" * 90]
+    sources = [origin(), origin(), origin("answer-2"), origin("correction-2"), origin(extractor="model:x"), origin()]
+    record = CaseRecord(
+        version=1,
+        application=Application(persons=[Person(name=name) for name in names]),
+        provenance={f"persons[{n}].name": source for n, source in enumerate([*sources, origin()])},
+        recommendation=Recommendation(action="review"),
+        risk=Risk(score=0, level="low"),
+        summary="",
+        policy_version="1",
+    )
+    assert named(record) == [None, None, "Kim Ode", None, None, None, "N" * 59 + "…"]
+    assert named(record.model_copy(update={"provenance": {}})) == [None] * 7
 
 
 def test_the_approval_request_says_what_a_decision_needs():

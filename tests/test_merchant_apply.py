@@ -249,6 +249,18 @@ def test_a_form_that_comes_too_often_is_given_back_with_all_that_was_typed(own, 
     assert "Ada Price" not in browser.send(path, page, data).text, "nobody makes us read without end"
 
 
+@pytest.mark.parametrize("path", ["/apply", "/apply/resume"])
+def test_an_address_that_came_too_often_is_given_back_as_what_it_is(own, browser, path):
+    page = browser.open(path)
+    while own.gate.forms.allowed("127.0.0.1"):
+        pass
+    answer = browser.send(path, page, {"email": "ada@shop.example"})
+    assert answer.status_code == 429
+    assert "ada@shop.example" in answer.text
+    assert "Your e-mail address" in answer.text
+    assert "Further details" not in answer.text
+
+
 def test_everything_that_was_not_chosen_is_said_at_once(browser):
     answer = browser.send("/apply", browser.open("/apply"), {})
     assert re.findall(r'id="(\w+)_wrong"', answer.text) == ["country", "entity_type", "email"]

@@ -1,5 +1,6 @@
 """The merchant's case by a link of their own: it gives nothing away, answers once, and looking changes nothing."""
 
+import html
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -47,6 +48,32 @@ def test_a_request_is_answered_field_by_field_and_makes_the_next_version(house, 
     assert (made["action"], made["actor"], made["channel"]) == ("answered", "merchant", "merchant")
     assert "We have received your answer" in merchant.open(f"{path}?done=answered").replace("we have", "We have")
     assert "<textarea" not in merchant.open(path)
+
+
+def test_letter_and_page_call_people_as_the_merchant_did(house, merchant):
+    people = [
+        {"name": "Ada <b>Price</b>\u202e http://evil.example", "ownership_pct": 60, "roles": ["owner"]},
+    ]
+    items = [{"path": f"persons[{n}].dob", "text": "When were they born?"} for n in (0, 1)]
+    case, path = asked(house, items, persons=people)
+    first = case["application"]["persons"][0]["name"].replace("://", "[:]//").replace("\u202e", "")
+    text = house.letter(case["id"], kind="information_request").get_body(("plain",)).get_content()
+    assert f"Full date of birth of {first}: When" in text
+    assert "Full date of birth of person 2: When" in text, "nobody of that number is named"
+    page = merchant.open(path)
+    assert f"Full date of birth of {html.escape(first)}</label>" in page
+    assert "Full date of birth of person 2</label>" in page
+
+
+def test_a_name_that_a_reviewer_set_right_is_not_sent_back_as_the_merchants_own(house):
+    case = house.case(persons=[{"name": "Ada Pirce", "ownership_pct": 100, "roles": ["owner", "director"]}])
+    house.decide("ann", case, "approve", corrections={"persons[0].name": "Ada Price"})
+    house.rest(case["id"])
+    house.decide("ann", case["id"], "request_information", request=[{"path": "persons[0].dob", "text": "When?"}])
+    house.rest(case["id"], "awaiting_information")
+    told = house.letter(case["id"], kind="information_request").get_body(("plain",)).get_content()
+    assert "Full date of birth of person 1: When?" in told
+    assert "Ada" not in told
 
 
 def test_a_document_answers_as_well_and_is_known_by_its_content(house, merchant):

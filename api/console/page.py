@@ -63,7 +63,7 @@ templates.env.filters |= {
     "moment": _moment,
     "money": _money,
     "visible": visible,
-    "label": lambda path: capital(label(path)),
+    "label": lambda path, people=(): capital(label(path, people)),
 }
 templates.env.globals["fitting"] = fitting
 

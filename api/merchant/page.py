@@ -39,6 +39,8 @@ MOST_FILES: Final = 10
 ANSWER: Final = re.compile(r"answer_(\d{1,2})")
 FIELD: Final = re.compile(r"(?!(?:csrf|do|shown|anyway|documents|request)$)[a-z_]+(\[\d{1,2}\])?(\.[a-z_]+)?")
 """A field of the form, not one of our own."""
+BEFORE: Final = {"email": "Your e-mail address"}
+"""Fields of ours that are asked for before there is an application."""
 LONGEST_FIELD: Final = 200_000
 """Bytes of one field as it is read; what may be kept is less, and a longer one is given back with a word about it."""
 templates.env.filters["local_moment"] = moment
@@ -207,7 +209,7 @@ def answers_of(form: FormData) -> list[tuple[str, str]]:
 
 def by_label(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """``(path, text)`` as ``(label, text)``, without what is empty."""
-    return [(capital(label(path)), text) for path, text in given if text.strip()]
+    return [(BEFORE.get(path) or capital(label(path)), text) for path, text in given if text.strip()]
 
 
 def typed(form: FormData, name: str) -> str:

@@ -1,6 +1,7 @@
-"""What a field is called in a letter: fixed words, so that nothing a merchant wrote (or a path) is ever a label."""
+"""What a field is called in a letter: fixed words, so that no path is ever a label; people may be called by name."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 LABELS: Final[dict[str, str]] = {
@@ -59,11 +60,15 @@ OF_A_PERSON: Final[dict[str, str]] = {
 PERSON: Final = re.compile(r"persons\[(\d{1,4})\](?:\.(\w+))?")
 
 
-def label(path: str) -> str:
-    """The words for a field path (``persons[0].dob`` -> ``full date of birth of person 1``), fixed for any other."""
+def label(path: str, people: Sequence[str | None] = ()) -> str:
+    """The words for a field path (``persons[0].dob`` -> ``full date of birth of person 1``), fixed for any other.
+
+    ``people``: what each is called instead, where that may be said (:func:`onboarding.letters.people.named`).
+    """
     if found := PERSON.fullmatch(path):
-        what = OF_A_PERSON.get(found[2], "details")
-        return f"{what} of person {int(found[1]) + 1}"
+        what, number = OF_A_PERSON.get(found[2], "details"), int(found[1])
+        called = people[number] if number < len(people) and found[2] != "name" else None
+        return f"{what} of {called or f'person {number + 1}'}"
     return LABELS.get(path, "further details")
 
 

@@ -16,11 +16,12 @@ def information_reminder(
     requirements: Sequence[Requirement],
     due_at: datetime,
     link: str | None = None,
+    people: Sequence[str | None] = (),
 ) -> Letter:
     """Like the information request; after ``due_at`` the application closes unanswered."""
     blocks: list[Block] = [
         Say(f"We are still waiting for information on the application of {name(legal_name)}."),
-        asked_for(requirements),
+        asked_for(requirements, people),
         Say(f"If we do not hear from you by {when(due_at)}, the application will be closed. You can apply again."),
         *how_to_answer(link, case_id),
         Say(f"Your reference: {case_id}"),
