@@ -26,6 +26,11 @@ from onboarding.screening import LeanWatchlist
 from onboarding.settings import Settings
 
 LEAST_FREE = 500_000_000
+UNSCREENED = (
+    "none configured: nobody is screened against sanctions and PEP lists, and cases are advised without. Set"
+    " ONBOARD_WATCHLIST to a JSON-lines file of yours (examples/watchlist.jsonl shows the form; its names are invented)"
+    " and restart the service; to go without is your decision, and this line stays"
+)
 
 
 async def examine(settings: Settings, *, audit: bool, anchor: Path | None = None) -> list[dict[str, Any]]:
@@ -68,7 +73,7 @@ def _policy(settings: Settings) -> dict[str, Any]:
 
 def _watchlist(settings: Settings) -> dict[str, Any]:
     if settings.watchlist is None:  # the service runs all the same, and advises to approve who was never screened
-        return _line("watchlist", False, "none configured: nobody is screened (set ONBOARD_WATCHLIST to a list)")
+        return _line("watchlist", False, UNSCREENED)
     try:
         watchlist = LeanWatchlist.load(settings.watchlist)
     except (OnboardingError, OSError, ValueError) as error:
