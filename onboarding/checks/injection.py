@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple
 
+from onboarding.checks.beginnings import Beginnings
 from onboarding.checks.facts import Facts, Hit, Rule, clip
 from onboarding.checks.vocabulary import UNSPACED, alternatives, document, pattern, spoken
 from onboarding.finding import Evidence
@@ -135,7 +136,9 @@ def _addressed(folded: str) -> _Span | None:
 
 
 def _signs(folded: str) -> Iterator[_Sign]:
-    found: dict[str, list[_Span]] = {}
+    begun, found = _beginnings().possible(folded), dict[str, list[_Span]]()
+    if not begun:
+        return
     breaks = [match.start() for match in _SENTENCE.finditer(folded)]
 
     def near(span: _Span, concept: str, distance: int) -> _Span | None:
@@ -143,7 +146,7 @@ def _signs(folded: str) -> Iterator[_Sign]:
 
     def spans(concept: str) -> list[_Span]:
         if concept not in found:
-            matches = _words(concept).finditer(folded)
+            matches = _words(concept).finditer(folded) if concept in begun else ()
             found[concept] = [m.span() for m in matches if concept not in _VERBS or _orders(folded, m)]
         return found[concept]
 
@@ -169,7 +172,8 @@ def _signs(folded: str) -> Iterator[_Sign]:
         if thing := near(verb, "system_prompt", 45):
             yield _Sign("send", 3, *_join(verb, thing))
     yield from (_Sign("address", 1, *span) for span in spans("role"))
-    yield from (_Sign("address", 1, *match.span()) for match in _address().finditer(folded))
+    if "machine" in begun and _words("machine").search(folded):
+        yield from (_Sign("address", 1, *match.span()) for match in _address().finditer(folded))
 
 
 _VERBS: Final = frozenset({"ignore", "set", "hide", "send"})
@@ -210,13 +214,22 @@ def _words(concept: str) -> re.Pattern[str]:
     return pattern(document("injection")[concept]["words"])
 
 
+@cache
+def _beginnings() -> Beginnings[str]:
+    """How the words of each concept begin."""
+    return Beginnings({name: _words(name).pattern for name in document("injection")})
+
+
 def _alternatives(concept: str, *, whole: bool = True) -> str:
     return alternatives(document("injection")[concept]["words"], whole=whole)
 
 
 @cache
 def _address() -> re.Pattern[str]:
-    """The machine spoken to: named by what it does here, greeted, or called before a colon or comma."""
+    """The machine spoken to: named by what it does here, greeted, or called before a colon or comma.
+
+    No match is without one of its names, the words of the concept ``machine``.
+    """
     machine, reviewing = _alternatives("machine"), _alternatives("reviewing")
     to = _alternatives("to", whole=False)
     spoken_to = r"\s*(?:[:,]|must|should|shall|please|soll|muss|doit|deve|debe)"

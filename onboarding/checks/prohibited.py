@@ -11,6 +11,7 @@ from functools import cache
 from itertools import islice, product
 from typing import Any, Final, NamedTuple
 
+from onboarding.checks.beginnings import Beginnings
 from onboarding.checks.facts import Facts, Hit, Rule, clip
 from onboarding.checks.mcc import is_listed
 from onboarding.checks.vocabulary import document, pattern, spoken
@@ -99,13 +100,27 @@ def _folded(text: str) -> str:
     return _plain(spoken(fold(text[:_LONG])))[:_LONG]
 
 
+@cache
+def _beginnings() -> Beginnings[tuple[str, str]]:
+    """How the phrases (``""``) and concepts of each category begin."""
+    words = {(each.name, ""): each.phrases.pattern for each in categories()}
+    return Beginnings(words | {(each.name, c): p.pattern for each in categories() for c, p in each.concepts.items()})
+
+
 def _possible(folded: str) -> list[Category]:
     """Categories whose words stand in ``folded``, whatever they mean there: most applications have none."""
+    begun = _beginnings().possible(folded)
+
+    def together(category: Category, rule: tuple[str, ...]) -> bool:
+        if not all((category.name, concept) in begun for concept in rule):
+            return False
+        return all(category.concepts[concept].search(folded) for concept in rule)
+
     return [
         category
         for category in categories()
-        if category.phrases.search(folded)
-        or any(all(category.concepts[concept].search(folded) for concept in rule) for rule in category.rules)
+        if ((category.name, "") in begun and category.phrases.search(folded))
+        or any(together(category, rule) for rule in category.rules)
     ]
 
 
