@@ -79,3 +79,115 @@ def test_an_example_in_a_label_is_no_value():
 )
 def test_short_headers_are_known(header, path):
     assert path in fields(f"Company,{header}\nBlue Fern Ltd,09876543\n", "csv")
+
+
+IBAN_TAKEN_BACK = f"Payouts to IBAN {OTHER}. Sorry, the IBAN above is wrong, it is {HIS}."
+CORRECTED = {
+    IBAN_TAKEN_BACK: ("bank.iban", HIS),
+    f"IBAN: {OTHER}\n\nCorrection: please use IBAN {HIS} instead.\n": ("bank.iban", HIS),
+    f"Unsere IBAN ist {OTHER}. Entschuldigung, richtig ist {HIS}.": ("bank.iban", HIS),
+    "Phone us on 01223 456 111. Correction: the phone number is 01223 456 222, I mistyped it.": (
+        "contact.phone", "01223456222",
+    ),
+    "We expect card sales of £200,000 a year. No wait, make that £250,000 a year.": (
+        "expected_annual_volume.amount", "250000.00",
+    ),
+    "We are at Mill Road 4, Ely CB7 4QW... sorry, 4 Mill Road, Ely CB7 4QW.": ("address.line1", "4 Mill Road"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "wanted"), CORRECTED.items(), ids=[path for path, _ in CORRECTED.values()])
+def test_what_the_writer_takes_back_gives_way_and_a_person_sees_both(told, wanted):
+    reading = reading_of(f"We are Blue Fern Ltd. {told}\n")
+    path, value = wanted
+    assert reading.application.flat()[path] == value
+    assert codes(reading) == {"FIELD_CONFLICT"}
+
+
+def test_an_apology_for_something_else_changes_nothing():
+    reading = reading_of(f"Sorry for the late reply. We are Blue Fern Ltd, our IBAN is {HIS}, phone 01223 456 111.")
+    assert reading.application.bank.iban == HIS
+    assert codes(reading) == set()
+
+
+@pytest.mark.parametrize(
+    ("content", "format_"),
+    [
+        ("Company: Blue Fern Ltd\nCompany number: 09876543\nCompany number: 09876544\n", "text"),
+        ("Company number: 09876543\n\nDear team, our company number is 09876544. Legal name: Blue Fern Ltd\n", "text"),
+        (f"We are Blue Fern Ltd. Our IBAN is {HIS}. Please pay out to {OTHER}.", "text"),
+        ({"company_name": "Blue Fern Ltd", "IBAN": HIS, "bank": {"iban": OTHER}}, "json"),
+        ({"company_name": "Blue Fern Ltd", "companyName": "Green Oak Ltd"}, "json"),
+        ("company,email\nBlue Fern Ltd,a@b.example.com\nGreen Oak Ltd,c@d.example.com\n", "csv"),
+        ("Company,Blue Fern Ltd,Green Oak Ltd\nPhone,01223 456 111,01223 456 222\nCity,Ely,Hull\n", "csv"),
+    ],
+)
+def test_two_of_what_a_merchant_has_one_of_are_shown_as_a_contradiction(content, format_):
+    assert codes(reading_of(content, format_)) == {"FIELD_CONFLICT"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        f"Our IBAN is {HIS}. Once more, the IBAN is GB33 BUKB 2020 1555 5555 55",
+        f"Payouts go to {HIS}, fees are debited from {OTHER}",
+        f"Our IBAN is {HIS} (our accountant's IBAN is {OTHER})",
+        "Notre SIREN est 812 345 676, notre SIRET est 812 345 676 00018",
+        "Our company number is 09876543. Our company number again: 0987 6543",
+    ],
+)
+def test_the_same_said_twice_and_what_is_anothers_is_no_contradiction(told):
+    reading = reading_of(f"We are Blue Fern Ltd. {told}.")
+    assert codes(reading) == set()
+    assert reading.application.bank.iban in (HIS, None)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Our accountant's VAT number is GB 999 9999 73.",
+        "Our old site www.oldbox.example.com is closed.",
+        "We buy from Grandwood Furniture GmbH (HRB 99001, DE89370400440532013000 is their account, not ours).",
+        "Lena Ode is our shop manager, she is not an owner and not a director.",
+        "We used to trade as Old Mill Foods Ltd.",
+        "Until 2020 we were formerly Old Mill Foods Ltd.",
+    ],
+)
+def test_what_is_anothers_or_of_the_past_is_not_the_merchants(told):
+    got = fields(f"We are Corner Box Ltd, a newsagent. {told}\n")
+    assert got.pop("legal_name") == "Corner Box Ltd"
+    assert got.keys() <= {"entity_type", "country", "business_description"}, got
+
+
+def test_an_account_over_two_lines_is_one():
+    assert fields("We are Blue Fern Ltd. Please pay to IBAN GB33 BUKB 2020\n1555 5555 55\nThanks\n")["bank.iban"] == HIS
+    assert fields("Company: Blue Fern Ltd\nIBAN: GB33 BUKB 2020\n1555 5555 55\nPhone: 1\n")["bank.iban"] == HIS
+
+
+def test_numbers_with_names_of_their_own_are_told_apart_in_one_value():
+    got = fields("Maple Ltd\nOur account: sort code 20-20-15, account number 55555555.\n")
+    assert (got["bank.branch_code"], got["bank.account_number"]) == ("202015", "55555555")
+
+
+def test_a_table_set_with_blanks_is_read():
+    got = fields(
+        "Owners\nName         DOB         Share\nIsla Muir       12.03.1985    55 %\nEwan Muir  30.07.1983   45 %\n"
+    )
+    assert [got[f"persons[{n}].{field}"] for n in (0, 1) for field in ("name", "dob", "ownership_pct")] == [
+        "Isla Muir", "1985-03-12", 55, "Ewan Muir", "1983-07-30", 45,
+    ]  # fmt: skip
+
+
+def test_who_signs_as_director_is_one():
+    [person] = reading_of("We are Blue Fern Ltd.\n\nBest\nNora Finch\nDirector, Blue Fern Ltd\n").application.persons
+    assert (person.name, person.roles) == ("Nora Finch", ["director", "control_person"])
+    assert not reading_of("We are Blue Fern Ltd.\n\nBest\nSam Bell\nDirector, Oak Sales Ltd\n").application.persons
+
+
+def test_this_years_volume_counts_and_not_last_years():
+    told = "Blue Fern Ltd: last year we took £60,000 by card, this year we expect £80,000 by card."
+    assert fields(told)["expected_annual_volume.amount"] == "80000.00"
+
+
+def test_whom_a_letter_greets_does_not_hide_who_writes_it():
+    assert fields("Beste, wij zijn Fietsenmaker Kuipers B.V. in Utrecht.")["legal_name"] == "Fietsenmaker Kuipers B.V."

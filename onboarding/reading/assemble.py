@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from onboarding.application import Address, Application, Bank, Contact, Money, OwnershipLink, Person
 from onboarding.reading import persons as folk
-from onboarding.reading.choosing import Draft, Standing, choose, keep_second_values, source_of
+from onboarding.reading.candidate import CORRECTION
+from onboarding.reading.choosing import Draft, Standing, choose, keep_second_values, raw_text, source_of
 from onboarding.reading.dates import Order
 from onboarding.reading.details import read_bank, read_business, read_contact
 from onboarding.reading.entity import Found, ambiguous, date_reader, read_identifiers, read_names, read_start, read_type
@@ -65,6 +66,7 @@ def assemble(
     for standing in by_path.get("extra", []):
         draft.keep(standing.candidate)
     keep_second_values(by_path, draft)
+    _show_corrections(by_path, draft)
     return _reading(draft, persons, links)
 
 
@@ -73,6 +75,17 @@ def _by_path(found: Iterable[Standing]) -> Found:
     for standing in found:
         by_path[standing.candidate.path].append(standing)
     return dict(by_path)
+
+
+def _show_corrections(by_path: Found, draft: Draft) -> None:
+    """A value that the writer took back for another is a contradiction that a person looks at."""
+    told = {finding.path for finding in draft.findings if finding.code == "FIELD_CONFLICT"}
+    for path, standings in by_path.items():
+        corrected = [s.candidate for s in standings if (s.candidate.label or "").startswith(CORRECTION)]
+        others = [s.candidate for s in standings if s.candidate not in corrected]
+        if corrected and others and path not in told:
+            text = f"{path}: {raw_text(others[0].raw)} is corrected to {raw_text(corrected[-1].raw)}"[:500]
+            draft.raise_("FIELD_CONFLICT", text, path, corrected[-1], others[0])
 
 
 def _read_country(found: Found, draft: Draft) -> str | None:

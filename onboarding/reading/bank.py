@@ -44,14 +44,15 @@ def find_iban(text: str) -> str | None:
     """The first IBAN in a text, as long as its country has them (by form, also when the check fails)."""
     for match in _WITHIN.finditer(text[:2000].upper()):
         squeezed = compact(match[0])
-        length = _length(squeezed[:2])
+        length = iban_length(squeezed[:2])
         if length and len(squeezed) >= length - 2:
             return squeezed[:length]
     return None
 
 
 @lru_cache(maxsize=512)
-def _length(country: str) -> int | None:
+def iban_length(country: str) -> int | None:
+    """How many letters and digits an account of this country has; None where there are none."""
     try:
         return int(registry.get_iban_spec(country).iban_length)
     except (KeyError, ValueError, AttributeError, SchwiftyException):

@@ -8,6 +8,9 @@ from pydantic import JsonValue
 
 from onboarding.model import Value
 
+CORRECTION = "correction"
+"""How the label begins of a value that the writer states in place of one he took back."""
+
 
 class Candidate(Value):
     """Something that may be the value of ``path``, as written.

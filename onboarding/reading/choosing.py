@@ -3,6 +3,7 @@
 Standing: 0 for the application and its documents, higher for each later answer or correction, which override.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -16,6 +17,12 @@ from onboarding.reading.text import Scalar, fold, scalar_text
 
 RAISED_BY: Final = "rule:reading.{rule}@1"
 _CLOSE: Final = 0.25
+_ALIKE: Final = 0.12
+"""How far apart two statements of one source may be to contradict each other: both are stated as plainly."""
+_ONE_ONLY: Final = frozenset(
+    ["legal_name", "registration_number", "vat_number", "tax_id", "bank.iban", "bank.account_number"]
+)
+"""Fields of which a merchant has one: two in one source are a contradiction, not a second address."""
 _LONGEST_RAW: Final = 2000
 _WORTH_KEEPING: Final = 0.3
 _SINGLE: Final = (
@@ -134,7 +141,7 @@ def choose(
             continue
         if best is None:
             best, level = Chosen(value, standing.candidate), standing.level
-        elif draft is not None and standing.level == level and _conflicts(best, value, standing.candidate):
+        elif draft is not None and standing.level == level and _conflicts(path, best, value, standing.candidate):
             draft.raise_("FIELD_CONFLICT", _conflict_text(path, best, value, standing.candidate), path, best.candidate,
                          standing.candidate)  # fmt: skip
             return best
@@ -160,10 +167,19 @@ def keep_second_values(found: dict[str, list[Standing]], draft: Draft) -> None:
                 draft.keep(candidate)
 
 
-def _conflicts(best: Chosen, value: Any, candidate: Candidate) -> bool:
-    if value == best.value or candidate.source == best.candidate.source:
+def _conflicts(path: str | None, best: Chosen, value: Any, candidate: Candidate) -> bool:
+    if value == best.value:
         return False
+    if candidate.source == best.candidate.source:
+        alike = path in _ONE_ONLY and _form(value) == _form(best.value)
+        return alike and best.candidate.confidence - candidate.confidence <= _ALIKE
     return best.candidate.confidence - candidate.confidence <= _CLOSE
+
+
+def _form(value: Any) -> str:
+    """The form of a number (a SIREN is no other SIRET); every name has one form, unless it holds the other."""
+    text = fold(scalar_text(value))
+    return re.sub("[a-z]", "A", re.sub(r"\d", "9", text)) if any(map(str.isdigit, text)) else ""
 
 
 def _conflict_text(path: str | None, best: Chosen, value: Any, candidate: Candidate) -> str:

@@ -73,7 +73,7 @@ def _no_stop(page: Page, start: int, end: int) -> int:
 
 
 def _shaped(page: Page, kinds: tuple[str, ...], start: int, end: int) -> tuple[int, int]:
-    found = [span for span in page.spans_in(start, end, *kinds) if span.end <= end]
+    found = [span for span in page.spans_in(start, end, *kinds) if span.end <= end or span.kind == "iban"]
     if len(found) >= 1:
         return found[0].start, found[0].end
     return _before(_CLAUSE if kinds != ("phone",) else _STOP, page, start, end)

@@ -89,6 +89,8 @@ class FormReader:
             )
         if spot.path == "persons[].ownership_pct" and _SOMEBODY.search(self.page.plain[end : pair.end]):
             return  # "Ownership: 60 % with Jane Doe, who …": whose it is, the prose has to say
+        if spot.path == "bank.account_number" and self._is_of_several(pair) and self._composite(pair.start, pair.end):
+            return
         if not value.strip() or (self._is_composite(spot, value) and self._composite(start, end)):
             return
         if spot.path != "contact":  # a line of contact details: what the collector does not know stays for the prose
@@ -147,6 +149,11 @@ class FormReader:
         self.page.claim(start, end)
         self.collector.detail(field, value, self.where(start), str(pair.path[-1]))
         return True
+
+    def _is_of_several(self, pair: Pair) -> bool:
+        """ "Account: sort code 20-20-15, account number 55555555": numbers with names of their own."""
+        marks = read_marks(Page(self.page.text[pair.start : pair.end]))
+        return any(mark.path.startswith("bank.") and mark.path != "bank.account_number" for mark in marks)
 
     @staticmethod
     def _is_composite(spot: Place, value: str) -> bool:

@@ -155,6 +155,8 @@ class _Reader:
                 break
             if not values and heading(self.page, below) and self._is_title(below):
                 break
+            if values and below.listed and below.indent < values[0].indent:
+                break  # back in the list that the label stands in
             values.append(below)
         return values
 

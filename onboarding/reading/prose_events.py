@@ -11,6 +11,7 @@ from onboarding.reading.cues import Cue
 from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_values import is_birth_date
 from onboarding.reading.shapes import flat
+from onboarding.reading.vocabulary import load_words
 
 FRACTIONS: Final = {
     "all": "100 %", "half": "50 %", "third": "33.33 %", "two_thirds": "66.67 %", "quarter": "25 %",
@@ -182,6 +183,8 @@ def _roles(page: Page, start: int, end: int) -> Iterator[Event]:
         before = page.low[max(cue.start - 14, start) : cue.start].split()
         if page.spans_over(cue.start, cue.end, "email", "url"):
             continue  # "vd@…" is an address, no office
+        if before and before[-1] in load_words("roles")["department"] and page.low[cue.start : cue.end] == "manager":
+            continue  # "our shop manager" is no officer
         if not {"not", "no", "kein", "keine", "nicht", "pas", "geen", "nao", "non", "nie", "inte", "former"} & set(
             before
         ):

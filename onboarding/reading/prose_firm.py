@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from onboarding.reading.cues import Phrases
+from onboarding.reading.cues import Cue, Phrases
 from onboarding.reading.legal_forms import entity_type
 from onboarding.reading.prose_names import companies
 from onboarding.reading.prose_page import Company, Page
@@ -17,14 +17,19 @@ from onboarding.reading.prose_values import Found
 from onboarding.reading.vocabulary import load_words
 
 _NEAR: Final = 45
+_NEAR_BEFORE: Final = 16
+_PRESENTING: Final = frozenset(
+    ["we are", "we're", "i am", "i'm", "wir sind", "nous sommes", "wij zijn", "somos", "siamo", "jestesmy", "vi ar"]
+)
 _KANA: Final = re.compile(r"\s?[（(]\s?([ァ-ヶー・ \u3000]{3,60})[）)]")
 _BRACKETED: Final = re.compile(r"\.? ?[(/] ?(?P<number>[A-Z]{0,4}[ -]?\d[\d ./-]{4,16}\d[A-Z]?) ?[)/]")
+_BEHIND: Final = re.compile(r",? (?:number|numero|no|nr|n°|nº)\.? (?P<number>[A-Z]{0,4}\d{5,14}[A-Z]?)(?![\w/-])", re.I)
 _TITLE: Final = re.compile(
     r"[\s:：]{0,3}(?:is |are |ist |est |es |è |é |jest |är |は|는"
     r"|은)?(?P<quote>[\"'«„“「『])?(?P<name>(?(quote)[^\"'»”“」』\n]{2,60}|[^\W\d_a-z][^\n,;.()]{1,60}))"
 )
 _CUT: Final = re.compile(
-    r"\s+(?:in|at|and|which|on|since|und|in|seit|et|à|depuis|en|sinds|y|desde|e|dal|a|i|w|od|och|sedan"
+    r"\s+(?:in|at|and|but|aber|mais|pero|ma|maar|mas|ale|men|until|which|on|since|und|in|seit|et|à|depuis|en|sinds|y|desde|e|dal|a|i|w|od|och|sedan"
     r"|from|is|ist|est)\s+(?=[a-z])|で|です|입니다|이라"
 )
 
@@ -80,8 +85,8 @@ def _names(page: Page, merchant: Company | None) -> Iterator[Found]:
 
 
 def bracketed_number(page: Page, merchant: Company | None) -> list[Found]:
-    """The number in brackets right behind the merchant's name: nothing else is put there without a word."""
-    match = _BRACKETED.match(page.text, merchant.end) if merchant else None
+    """The number right behind the merchant's name, in brackets or called so: nothing else is put there in few words."""
+    match = _BRACKETED.match(page.text, merchant.end) or _BEHIND.match(page.text, merchant.end) if merchant else None
     if match is None or not page.is_free(*match.span("number")):
         return []
     page.claim(*match.span("number"))
@@ -95,7 +100,8 @@ def _is_own(page: Page, company: Company) -> bool:
 
 def _is_other(page: Page, company: Company) -> bool:
     low = max(company.start - _NEAR, page.sentence(company.start)[0])
-    if page.cues_in(low, company.start, "not_merchant"):
+    others = page.cues_in(low, company.start, "not_merchant")
+    if others and not any(_presents(page, cue) for cue in page.cues_in(others[-1].end, company.start, "merchant")):
         return True
     tail = page.low[company.end : company.end + 8]
     if tail.startswith((" team", "様", " 御中", "御中")):
@@ -113,11 +119,16 @@ def _is_other(page: Page, company: Company) -> bool:
     )
 
 
+def _presents(page: Page, cue: Cue) -> bool:
+    """ "Dear all, we are X Ltd": who presents himself behind the salutation is not the one addressed."""
+    return page.low[cue.start : cue.end] in _PRESENTING
+
+
 def _trading(page: Page, merchant: Company | None) -> Iterator[Found]:
     for cue in page.cues_in(0, len(page.text), "trading_as"):
         match = _TITLE.match(page.text, cue.end)
-        if match is None:
-            continue
+        if match is None or page.cues_in(max(cue.start - _NEAR_BEFORE, 0), cue.start, "unowned"):
+            continue  # "we used to trade as …"
         start, end = match.span("name")
         cut = _CUT.search(page.text, start, end)
         end = cut.start() if cut and not match.group("quote") else end

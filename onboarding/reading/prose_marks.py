@@ -56,6 +56,8 @@ _IDS: Final = [
 ]
 _SHAPED: Final = {"phone": ("phone",), "iban": ("iban",), "email": ("email",), "website": ("url",)}
 _BANK: Final = ("account_number", "bank_code", "branch_code", "routing_number")
+_ONE_ONLY: Final = ("registration_number", "vat_number", "tax_id", "bank.iban")
+_NEAR: Final = 40
 _OTHERS: Final = ("fax", "bic", "lei", "duns", "rea", "corp_reg_kr", "national_id", "passport_number", "other")
 _VALUE: Final = re.compile(
     r"[A-Z0-9]{2}\.?[A-Z0-9]{3}\.?[A-Z0-9]{3}/[A-Z0-9]{4}-?\d{2}(?!\w)"
@@ -71,6 +73,10 @@ _GAP: Final = re.compile(
     rf"(?:[\s:.#°º(\u3000-]{{1,3}}(?:{_FILLERS})(?![^\W_])){{0,4}}[\s:.#°º()\u3000-]{{0,4}}(?:(?:は|が|는|은|이|번호는|번호)\s?){{0,2}}",
     re.I,
 )
+_TOWN: Final = re.compile(
+    r"(?<=[Rr][Cc][Ss]) (?:de |d'|du )?[A-Z\u00c0-\u00de][\w'-]+(?: [A-Z\u00c0-\u00de][\w'-]*)?(?=,| (?:sous|n|no|\d))"
+)
+""" "RCS de Lyon sous le n° 812 345 676": the register's town before its number."""
 _COURT: Final = (
     r"(?:Amtsgerichts?|AG|Handelsregister(?:\s(?:des|beim|von|der))?(?:\sAmtsgerichts?)?|Registergericht)\s+"
     r"(?P<court>[A-ZÄÖÜ][\wäöüß-]{1,30}(?:\s(?:am|an der|im)\s[A-ZÄÖÜ][\wäöüß]{1,20}|\s\([A-ZÄÖÜ][\wäöüß]{1,20}\))?)"
@@ -109,8 +115,23 @@ def read_marks(page: Page) -> list[Found]:
     for mark in [*_registers(page), *(m for cue in cues if (m := _named(page, cue)))]:
         if page.is_free(mark.start, mark.end):
             page.claim(mark.start, mark.end)
-            found.setdefault((mark.path, mark.label if mark.path == "registration_number" else ""), mark)
+            if not is_others(page, mark.start, mark.end):
+                found.setdefault(statement(mark), mark)
     return list(found.values())
+
+
+def statement(mark: Found) -> tuple[str, str]:
+    """What a found value states anew: of numbers that a merchant has one of, each other number; else the field."""
+    return mark.path, "".join(filter(str.isalnum, mark.raw)).upper() if mark.path in _ONE_ONLY else ""
+
+
+def is_others(page: Page, start: int, end: int) -> bool:
+    """Whether a number is somebody else's or of the past: "our accountant's VAT number", "… is their account"."""
+    first, last = page.sentence(start)
+    if page.cues_in(max(first, start - _NEAR), start, "theirs"):
+        return True
+    stop = min((at for sign in ".;" if (at := page.plain.find(sign, end, last)) >= 0), default=last)
+    return bool(page.cues_in(end, min(stop, end + _NEAR), "not_ours"))
 
 
 def _longest(cues: list[Cue]) -> list[Cue]:
@@ -129,8 +150,10 @@ def _named(page: Page, cue: Cue) -> Found | None:
     if cue.concept in _OTHERS:
         _skip(page, cue)
         return None
-    gap = _GAP.match(page.plain, cue.end)
-    start = gap.end() if gap else cue.end
+    town = _TOWN.match(page.plain, cue.end) if cue.concept == "reg" else None
+    after = town.end() if town else cue.end
+    gap = _GAP.match(page.plain, after)
+    start = gap.end() if gap else after
     if cue.concept in _SHAPED:
         return _shaped(page, cue, start, label)
     if cue.concept == "account_number" and page.spans_in(start, start + 1, "iban"):

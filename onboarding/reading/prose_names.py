@@ -16,7 +16,7 @@ from onboarding.reading.vocabulary import load_words
 
 _TOKEN: Final = re.compile(r"[^\s,;:()\"<>|!?]+")
 _JOINERS: Final = frozenset(load_words("stops")["joiner"])
-_STOP: Final = re.compile(r"\s*\Z|\s{1,3}[A-Z\u00c0-\u00de]|\s{0,3}\n")
+_STOP: Final = re.compile(r"\s*\Z|\s{1,3}[A-Z\u00c0-\u00de\d]|\s{0,3}\n")
 _AUSTRALIAN: Final = re.compile(r"SA \d{4}\b")
 """South Australia before its postcode, not a Société Anonyme."""
 _FORM_FIRST: Final = re.compile(

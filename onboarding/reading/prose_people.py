@@ -12,15 +12,16 @@ from onboarding.reading.people import role_kinds
 from onboarding.reading.prose_events import Event, events
 from onboarding.reading.prose_lists import is_listed_owner, owned_above
 from onboarding.reading.prose_mentions import Mention, names
-from onboarding.reading.prose_names import companies
+from onboarding.reading.prose_names import companies, company_in
 from onboarding.reading.prose_page import Company, Page
-from onboarding.reading.prose_speaker import pronouns, speaker_of, speakers
+from onboarding.reading.prose_speaker import alone, pronouns, speaker_of, speakers
 from onboarding.reading.prose_stakes import is_of_all, stakes, together, without_cues
 from onboarding.reading.shapes import flat
 
 _CLOSE: Final = 90
 _MOST_BEFORE: Final = 200
 """Mentions looked back at for whom "both" means: more before it are no two people's."""
+_LONGEST_OFFICE: Final = 40
 _GAP_WORDS: Final = (
     "linking",
     "to_person",
@@ -70,6 +71,7 @@ def read_people(page: Page, *, merchant: Company | None, sender: str | None, own
     starts = [m.start for m in everyone]
     for start, end in page.sentences:
         here = everyone[bisect_left(starts, start) : bisect_left(starts, end)]
+        here = here or _signed_above(page, start, everyone, starts, merchant)
         listed = owners or is_listed_owner(page, start)
         for event, target in _targets(page, start, end, here, last, listed):
             given.setdefault(target.start, []).append(event)
@@ -77,6 +79,24 @@ def read_people(page: Page, *, merchant: Company | None, sender: str | None, own
         last = real[-1] if real else last
     _both(page, everyone, given)
     return _people(page, everyone, given, speaker, merchant)
+
+
+def _signed_above(
+    page: Page, start: int, everyone: list[Mention], starts: list[int], merchant: Company | None
+) -> list[Mention]:
+    """Whose office the first words of a line are: a name alone on the line above, as in a signature."""
+    offices = page.cues_in(start, start + _LONGEST_OFFICE, "director", "owner")
+    index = bisect_left(starts, start) - 1
+    if not offices or offices[0].start > start + 1 or index < 0:
+        return []
+    above = everyone[index]
+    if above.entity or above.speaker or page.plain[above.end : start].strip(" ,\r") != "\n" or not alone(page, above):
+        return []
+    own = page.text[merchant.start : merchant.end] if merchant else ""
+    _, end = page.sentence(start)
+    employer = company_in(page, start, end)
+    foreign = employer is not None and flat(page.text[slice(*employer)]) != flat(own)
+    return [] if foreign else [above]
 
 
 def _entities(page: Page, merchant: Company | None) -> list[Mention]:

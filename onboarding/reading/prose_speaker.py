@@ -34,11 +34,12 @@ def speaker_of(page: Page, named: list[Mention], sender: str | None) -> str | No
             return signed.name
     if sender and len(sender.split()) > 1 and not companies(Page(sender)) and not any(c.isdigit() for c in sender):
         return sender
-    lines = [m for m in named if _alone(page, m)]
+    lines = [m for m in named if alone(page, m)]
     return lines[-1].name if lines and lines[-1].start > len(page.text) * 0.6 else None
 
 
-def _alone(page: Page, mention: Mention) -> bool:
+def alone(page: Page, mention: Mention) -> bool:
+    """Whether a name is all that stands on its line."""
     line = page.plain.rfind("\n", 0, mention.start) + 1
     stop = page.plain.find("\n", mention.end)
     return (

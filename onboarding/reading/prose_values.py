@@ -92,6 +92,8 @@ def _amounts(page: Page) -> Iterator[Found]:
             continue
         before, after = _around(page, span, "amount", "number", "percent", "date")
         cue = meaning_before(page, before, span.start, *_MEANINGS)
+        if cue is not None and _is_of_the_last(page, before, cue, span):
+            cue = None
         period = _period_behind(page, span, after)
         if cue is None or (cue.concept == "volume" and span.kind == "number" and period is None):
             cue = _meaning_behind(page, span, after) or (cue if span.kind == "amount" else None)
@@ -103,6 +105,12 @@ def _amounts(page: Page) -> Iterator[Found]:
             yield _volume(page, span, cue, period, before)
 
 
+def _is_of_the_last(page: Page, before: int, cue: Cue, span: Span) -> bool:
+    """ "£18 average, £120,000 yearly": a phrase right behind one amount and before a comma is that amount's."""
+    earlier = page.span_before(max(before - 1, 0), before, "amount") or page.span_before(before - 40, before, "amount")
+    return earlier is not None and cue.start - earlier.end <= 2 and "," in page.plain[cue.end : span.start]
+
+
 def _volume(page: Page, span: Span, cue: Cue, period: Cue | None, before: int) -> Found:
     """An expected volume; its period goes into the label in English, whatever language it was stated in."""
     ahead = page.cues_in(before, span.start, *PERIODS)
@@ -110,7 +118,8 @@ def _volume(page: Page, span: Span, cue: Cue, period: Cue | None, before: int) -
     label = page.text[cue.start : cue.end]
     if period is not None:
         label = f"{label} ({_PERIOD_IN_ENGLISH[period.concept]})"
-    return _found(page, "expected_annual_volume", span, label, 0.85 if period else 0.75)
+    past = page.cues_in(before, span.start, "past_period")
+    return _found(page, "expected_annual_volume", span, label, 0.6 if past else 0.85 if period else 0.75)
 
 
 def _period_behind(page: Page, span: Span, after: int) -> Cue | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from onboarding.reading.bank import iban_length
 from onboarding.reading.shapes import flat, shape
 from onboarding.reading.vocabulary import load_words
 
@@ -69,6 +70,10 @@ _URL: Final = re.compile(
     re.I,
 )
 _IBAN: Final = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Z0-9])")
+_BREAK: Final = r"(?:[ -]|[ \t]?\n[ \t>]{0,4})?"
+_WRAPPED_IBAN: Final = re.compile(
+    rf"(?<![A-Z0-9])[A-Z]{{2}}\d{{2}}(?:{_BREAK}[A-Z0-9]{{4}}){{2,7}}(?:{_BREAK}[A-Z0-9]{{1,3}})?(?![A-Z0-9])"
+)
 _PERCENT: Final = re.compile(
     rf"(?<!{_W})(?<![.,])\d{{1,3}}(?:[.,]\d{{1,4}})?\s?(?:%|percent\b|per cent\b|prozent\b|procent\b|pour "
     rf"cent\b|por cento\b|por ciento\b|per cento\b"
@@ -120,12 +125,20 @@ def spans(text: str) -> list[Span]:
 def _finders(plain: str, low: str) -> Iterator[tuple[str, Iterator[tuple[int, int]]]]:
     yield "email", (match.span() for match in _EMAIL.finditer(plain))
     yield "url", (match.span() for match in _URL.finditer(plain))
+    yield "iban", (match.span() for match in _WRAPPED_IBAN.finditer(plain) if _is_one_account(match.group()))
     yield "iban", (match.span() for match in _IBAN.finditer(plain))
     yield "date", (match.span() for match in _dates().finditer(low))
     yield "percent", (match.span() for match in _PERCENT.finditer(low))
     yield "phone", (match.span() for match in _PHONE.finditer(plain) if _is_phone(plain, match))
     yield "amount", (match.span() for match in _AMOUNT.finditer(low) if _MONEY.search(match.group()))
     yield "number", (match.span() for match in _NUMBER.finditer(plain))
+
+
+def _is_one_account(written: str) -> bool:
+    """Whether letters over a line's end are one account: as long as its country has them, and with its check digits."""
+    bare = "".join(filter(str.isalnum, written))
+    digits = "".join(str(int(char, 36)) for char in bare[4:] + bare[:4])
+    return "\n" in written and iban_length(bare[:2]) == len(bare) and int(digits) % 97 == 1
 
 
 def _is_phone(text: str, match: re.Match[str]) -> bool:

@@ -55,6 +55,10 @@ _HEADS: Final = frozenset(
 )
 
 
+_CELL: Final = re.compile(r"\S+(?: \S+)*")
+_LONGEST_ROW: Final = 400
+
+
 class Cell(NamedTuple):
     """[start, end) of a cell's text."""
 
@@ -125,6 +129,8 @@ class Table(NamedTuple):
 
 def table_at(page: Page, lines: list[Line], at: int) -> Table | None:
     """The table that starts at line ``at``, if one does: a run of lines split by ``|`` and no other labels."""
+    if at < len(lines) and "|" not in page.plain[lines[at].start : lines[at].end]:
+        return _aligned(page, lines, at)
     rows: list[list[Cell]] = []
     ruled, index = False, at
     while index < len(lines):
@@ -142,6 +148,29 @@ def table_at(page: Page, lines: list[Line], at: int) -> Table | None:
     if not rows or all(len(row) < 2 for row in rows):
         return None
     return Table(page, rows, index, ruled)
+
+
+def _aligned(page: Page, lines: list[Line], at: int) -> Table | None:
+    """A table set with blanks: a line of people's labels, two blanks or more apart, over rows of as many cells."""
+    header = _spaced(page, lines[at])
+    texts = [page.text[cell.start : cell.end] for cell in header]
+    if len(header) < 2 or not all(known(text) for text in texts):
+        return None
+    if not any(read_label(text).has("dob", "pct", "nationality") for text in texts):
+        return None
+    rows = [header]
+    for line in lines[at + 1 :]:
+        cells = _spaced(page, line)
+        if len(cells) != len(header) or known(page.text[cells[0].start : cells[0].end]):
+            break
+        rows.append(cells)
+    return Table(page, rows, at + len(rows), True) if len(rows) > 1 else None
+
+
+def _spaced(page: Page, line: Line) -> list[Cell]:
+    if line.end - line.start > _LONGEST_ROW:
+        return []
+    return [Cell(*match.span()) for match in _CELL.finditer(page.plain, line.start, line.end)]
 
 
 def _labelled_otherwise(page: Page, line: Line) -> bool:

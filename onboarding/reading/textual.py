@@ -13,7 +13,7 @@ from onboarding.reading import markup, mime, threads
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.form_reader import FormReader
 from onboarding.reading.places import Places
-from onboarding.reading.prose import read_prose
+from onboarding.reading.prose import read_corrections, read_prose
 from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_people import People, Person
 from onboarding.reading.prose_values import Found
@@ -25,6 +25,8 @@ LONGEST: Final = 200_000
 """Characters that are read; no honest application has more, and what stands behind them is kept but not looked at."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MAIL: Final = re.compile(r"(?:no-?reply|do-?not-?reply|mailer-daemon|postmaster)", re.I)
+_ONE_ONLY: Final = frozenset(["registration_number", "vat_number", "tax_id", "bank.iban"])
+"""Numbers of which a merchant has one: what prose says beside a label's may contradict it."""
 _PERSON: Final = re.compile(r"persons\[(\d+)\]\.(.+)")
 
 
@@ -81,11 +83,24 @@ class _Reader:
         found, people = read_prose(self.page, sender=self.thread.sender_name)
         stated = {candidate.path for candidate in self.candidates}
         for item in found:
-            if not _is_stated(item.path, stated):
+            if not _is_stated(item.path, stated) or item.path in _ONE_ONLY:
                 self._add(item)
+        self._correct()
         self._people(people)
         self._sender(stated | {item.path for item in found})
         return self.candidates
+
+    def _correct(self) -> None:
+        """What was taken back stays beside what is stated in its place, and counts less."""
+        for item in read_corrections(self.page):
+            others = [c for c in self.candidates if c.path == item.path and not _is_same(c.raw, item.raw)]
+            if others:
+                taken_back = {id(candidate) for candidate in others}
+                self.candidates = [
+                    c.model_copy(update={"confidence": max(c.confidence - 0.2, 0.1)}) if id(c) in taken_back else c
+                    for c in self.candidates
+                ]
+                self._emit(item.path, item.raw, item.start, item.label, 1.0)
 
     def _add(self, item: Found) -> None:
         self._emit(item.path, item.raw, item.start, item.label, item.confidence)
@@ -124,6 +139,11 @@ class _Reader:
         email = self.thread.sender_email
         if email and "contact.email" not in stated and not _MAIL.search(email):
             self._emit("contact.email", email, self.thread.sender_at, "From", 0.5)
+
+
+def _is_same(one: Any, other: str) -> bool:
+    bare = ["".join(filter(str.isalnum, str(raw))).upper() for raw in (one, other)]
+    return bare[0] == bare[1]
 
 
 def _is_stated(path: str, stated: set[str]) -> bool:
