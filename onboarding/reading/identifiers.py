@@ -42,41 +42,40 @@ EU_VAT: Final = frozenset(
 _AS_WRITTEN_ONLY: Final = frozenset({"AE", "KW", "MT", "MX", "CA", "US", "QA", "BH", "OM", "SA", "HK"})
 _SEPARATORS: Final = re.compile(r"[\s.\-–—‐‑_/\\'’·,:;()]+")
 _LONGEST: Final = 120
-_SCHEMES: Final = frozenset(
-    [
-        "siren",
-        "siret",
-        "kvk",
-        "cnpj",
-        "cin",
-        "uen",
-        "cro",
-        "cipc",
-        "jpcn",
-        "brn",
-        "krs",
-        "regon",
-        "orgnr",
-        "uid",
-        "acn",
-        "folio",
-        "nif",
-        "codice_fiscale",
-        "cf_piva",
-        "ein",
-        "utr",
-        "nip",
-        "pan",
-        "abn",
-        "bn",
-        "bnrt",
-        "rfc",
-        "gstin",
-        "vat",
-        "tax",
-        "reg",
-    ]
+SCHEMES: Final = (
+    "reg",
+    "siren",
+    "siret",
+    "kvk",
+    "cnpj",
+    "cin",
+    "uen",
+    "cro",
+    "cipc",
+    "jpcn",
+    "brn",
+    "krs",
+    "regon",
+    "orgnr",
+    "uid",
+    "acn",
+    "folio",
+    "nif",
+    "codice_fiscale",
+    "cf_piva",
+    "vat",
+    "gstin",
+    "bnrt",
+    "tax",
+    "ein",
+    "utr",
+    "nip",
+    "pan",
+    "abn",
+    "bn",
+    "rfc",
 )
+"""The registers' and tax offices' numbers, by the names that concepts.txt gives them."""
 _COURT: Final = re.compile(
     r"^(?:amtsgericht|registergericht|ag|handelsregister(?: des| beim)?(?: amtsgerichts?)?|register court)\s+", re.I
 )
@@ -99,7 +98,7 @@ def scheme_of(label: str | None) -> str | None:
     """The identifier that a label names itself (``siret``, ``krs``, ``abn``, ...), None for a general word."""
     if not label:
         return None
-    found = [c for segment in read_label(label[-140:]).segments for c in segment if c in _SCHEMES]
+    found = [c for segment in read_label(label[-140:]).segments for c in segment if c in SCHEMES]
     special = [c for c in found if c not in {"reg", "tax", "vat"}]
     named = special or found
     return named[-1] if named else None

@@ -10,50 +10,13 @@ from functools import lru_cache
 from typing import Final
 
 from onboarding.reading.cues import Cue, Phrases
+from onboarding.reading.identifiers import SCHEMES
 from onboarding.reading.placing import place
 from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_values import Found
 from onboarding.reading.vocabulary import load_words
 
-_IDS: Final = [
-    "reg",
-    "siren",
-    "siret",
-    "kvk",
-    "cnpj",
-    "cin",
-    "uen",
-    "cro",
-    "cipc",
-    "jpcn",
-    "brn",
-    "krs",
-    "regon",
-    "orgnr",
-    "uid",
-    "acn",
-    "folio",
-    "nif",
-    "codice_fiscale",
-    "cf_piva",
-    "vat",
-    "gstin",
-    "bnrt",
-    "tax",
-    "ein",
-    "utr",
-    "nip",
-    "pan",
-    "abn",
-    "bn",
-    "rfc",
-    "account_number",
-    "clabe",
-    "bank_code",
-    "branch_code",
-    "routing_number",
-    "mcc",
-]
+_IDS: Final = (*SCHEMES, "account_number", "clabe", "bank_code", "branch_code", "routing_number", "mcc")
 _SHAPED: Final = {"phone": ("phone",), "iban": ("iban",), "email": ("email",), "website": ("url",)}
 _BANK: Final = ("account_number", "bank_code", "branch_code", "routing_number")
 _ONE_ONLY: Final = ("registration_number", "vat_number", "tax_id", "bank.iban")
