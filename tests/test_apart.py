@@ -4,7 +4,10 @@ import asyncio
 import base64
 import json
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import asynccontextmanager
@@ -25,7 +28,7 @@ from onboarding.rules import HERE, RulesGaveUp
 from onboarding.screening import Noting, Watchlist
 from onboarding.submission import Part, Submission
 from tools.apart import Apart
-from tools.apart_child import MOST_MEMORY
+from tools.apart_child import DONE, HEAD, MOST_MEMORY, START
 
 DATA = Path(__file__).parent
 LINES = [json.loads(line) for line in (DATA / "data/acceptance.jsonl").read_text("utf-8").splitlines()]
@@ -172,6 +175,13 @@ async def test_a_child_has_a_limit_on_its_memory_and_no_secret():
             assert not [name for name in child.environ() if name.startswith(("ONBOARD_", "OPENAI"))]
     finally:
         del os.environ["ONBOARD_SECRET_KEY"]
+
+
+def test_where_the_operator_allows_less_memory_children_start_all_the_same():
+    started = pickle.dumps((POLICY, Watchlist.empty(), 20.0))
+    child = f"ulimit -v {MOST_MEMORY * 3 // 4 // 1024}; exec {sys.executable} -m tools.apart_child"
+    told = subprocess.run(["sh", "-c", child], input=HEAD.pack(START, len(started)) + started, capture_output=True)  # noqa: S602
+    assert told.stdout == HEAD.pack(DONE, 0), told.stderr[-1000:]
 
 
 async def test_children_end_with_the_service():

@@ -65,7 +65,7 @@ def main() -> None:
     die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent drains, and ends this process when it is done
         signal.signal(number, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    _limit_memory()
     calls, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # whatever a library prints is no answer
     policy, watchlist, seconds = Policy.default(), Watchlist.empty(), 0.0
@@ -82,6 +82,13 @@ def main() -> None:
             told, answer = FAILED, type(error).__name__.encode()
         signal.setitimer(signal.ITIMER_PROF, 0)
         _tell(answers, told, answer)
+
+
+def _limit_memory() -> None:
+    """No more than MOST_MEMORY; where the operator allowed less, that stands."""
+    _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+    most = MOST_MEMORY if allowed == resource.RLIM_INFINITY else min(MOST_MEMORY, allowed)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def _tell(answers: BinaryIO, told: bytes, answer: bytes) -> None:
