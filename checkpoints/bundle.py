@@ -59,9 +59,19 @@ def _shapes() -> dict[str, dict[str, type]]:
 
 def write(file: CaseFile, path: Path, *, at: str) -> None:
     """Write the bundle to ``path``. Raises OSError, FileExistsError when the path is taken."""
-    if path.exists():
-        raise FileExistsError(17, "the file exists already", str(path))
-    db = sqlite_utils.Database(path)
+    body = made(file, at=at)
+    with path.open("xb") as out:
+        try:
+            out.write(body)
+            out.flush()
+        except OSError:
+            path.unlink()  # half a bundle is none
+            raise
+
+
+def made(file: CaseFile, *, at: str) -> bytes:
+    """The bundle's bytes: made in memory, so that it takes no room on the disk that the ledger needs."""
+    db = sqlite_utils.Database(memory=True)
     try:
         about = {"format": FORMAT, "case_id": file.id, "exported_at": at, "redacted": file.redacted}
         tables: dict[str, Iterable[Mapping[str, Any]]] = {"bundle": [about], "cases": [file.case]}
@@ -73,6 +83,7 @@ def write(file: CaseFile, path: Path, *, at: str) -> None:
             db.table(name).create(kinds)
             db.table(name).insert_all(_cells(row, shape) for row in tables[name])
         db.conn.commit()
+        return bytes(db.conn.serialize())
     finally:
         db.close()
 

@@ -1,10 +1,10 @@
 """Cases as files: taken out of the ledger or a bundle, written as a bundle, read back as a copy."""
 
 import asyncio
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from checkpoints import audit, bundle, copies, scope
@@ -85,14 +85,7 @@ async def packed(ctx: Context, case_id: str, actor: Actor, *, redacted: bool) ->
     file = with_versions(taken, ctx.policy, ctx.watchlist)
     if redacted:  # in a loop of its own: it plays the case a dozen times
         file = await asyncio.to_thread(asyncio.run, redact(file, ctx.settings, ctx.policy, ctx.watchlist))
-
-    def pack() -> bytes:
-        with tempfile.TemporaryDirectory(prefix="onboard-bundle-") as folder:
-            path = Path(folder) / "bundle.db"
-            bundle.write(file, path, at=stamp(ctx.clock()))
-            return path.read_bytes()
-
-    body = await asyncio.to_thread(pack)
+    body = await asyncio.to_thread(partial(bundle.made, file, at=stamp(ctx.clock())))
     await ctx.db.write(lambda tx: told_of(tx, case_id, actor.name, redacted))
     return body
 

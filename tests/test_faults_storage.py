@@ -13,7 +13,7 @@ import pytest
 from harness.invariants import check
 from harness.merchants import merchant
 from harness.story import Desk, Story, stories
-from harness.world import World
+from harness.world import FIRST, World
 
 PLENTY = 1 << 40
 
@@ -41,6 +41,7 @@ def test_a_full_disk_refuses_submissions_and_decisions_and_loses_nothing(tmp_pat
         assert all(refusals)
         for story in before:
             assert world.decide(world.case(story.id or ""), "approve").status_code == 503
+        assert world.call("GET", f"/v1/cases/{before[0].id}/bundle", FIRST).status_code == 503, "it cannot be noted"
         assert len(world.cases()) == known, "reading goes on, and nothing was half-written"
         world.app.limit_files(PLENTY)
         after = [Story(f"full-{n}", "approve") for n in range(10)]
