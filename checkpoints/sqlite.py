@@ -9,6 +9,7 @@ A piece of work that fails rolls back alone; when the storage fails nobody is to
 
 import asyncio
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,6 +47,7 @@ class SqliteDatabase:
         self._engine = sqlite_engine(path, patience=0)
         self._conn = self._engine.connect()
         self._raw: sqlite3.Connection = cast(sqlite3.Connection, self._conn.connection.dbapi_connection)
+        self._file = _file_at(path)
         self._reads = SqliteReads(path, self.codec, clock, readers, patience)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
         self._patience = patience
@@ -225,6 +227,7 @@ class SqliteDatabase:
         """In the writer's thread: the one call that waits for the disk."""
         try:
             faults.point("commit.before")
+            self._refuse_another_file()
             self._raw.execute("COMMIT")
             faults.point("commit.after")
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody is told yes and the writer goes on
@@ -236,6 +239,11 @@ class SqliteDatabase:
             for sink in _sinks(batch):
                 sink.committed()
         self._back(self._answer, batch)
+
+    def _refuse_another_file(self) -> None:
+        """What is written to a file that has lost its name is gone at the next start. Raises StorageUnavailable."""
+        if _file_at(self.path) != self._file:
+            raise StorageUnavailable(f"{self.path.name} was replaced or removed while it was open; start again.")
 
     def _back(self, then: Callable[[list[Job]], None], batch: list[Job]) -> None:
         """Go on in the loop's thread; if that loop is gone there is nobody left to answer."""
@@ -312,6 +320,15 @@ class SqliteDatabase:
         self._raw.execute("ROLLBACK TO job")
 
 
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file has this name now."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _sinks(batch: Iterable[Job]) -> set[Sink]:
     return {job.sink for job in batch if job.sink is not None}
 
@@ -327,6 +344,8 @@ def _as_told(error: Exception) -> Exception:
 
 
 def _unavailable(error: Exception) -> StorageUnavailable:
+    if isinstance(error, StorageUnavailable):
+        return error
     told = StorageUnavailable()
     told.__cause__ = error
     return told

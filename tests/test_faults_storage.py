@@ -143,3 +143,34 @@ def test_a_database_that_somebody_else_has_locked_answers_503_and_then_goes_on(t
         Desk(world).play(told)
         world.rest()
         check(world, told)
+
+
+@pytest.mark.parametrize("how", ["replaced", "removed"])
+def test_a_ledger_that_is_put_in_the_place_of_the_open_one_takes_nothing_that_would_be_lost(
+    tmp_path: Path, how: str
+) -> None:
+    """What is written to a file that has lost its name is gone at the next start: it must not be answered with 202."""
+    with World(tmp_path) as world:
+        assert world.app is not None
+        told = stories("stands", "leave")
+        Desk(world).play(told)
+        world.rest()
+        path, copy = world.data / "onboard.db", tmp_path / "copy.db"
+        with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
+            source.backup(target)
+        (copy.replace if how == "replaced" else path.rename)(path if how == "replaced" else copy.with_suffix(".old"))
+        assert refused(world.submit(merchant("into-nowhere"), "into-nowhere"))
+        assert world.decide(world.case(told[0].id or ""), "approve").status_code == 503
+        assert world.http.get("/readyz").status_code == 503
+        assert "was replaced" in world.app.said()
+        if how == "removed":
+            copy.with_suffix(".old").rename(path)  # and it goes on
+        else:
+            assert world.stop() == 0
+            world.look_anew()
+            world.start()
+        told[0].plan, told[0].over = "approve", None
+        told.append(Story("into-nowhere", "approve"))
+        Desk(world).play(told)
+        world.rest()
+        check(world, told)

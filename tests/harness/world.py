@@ -144,13 +144,17 @@ class World:
 
     def move(self, folder: Path) -> None:
         """Move the data of a stopped product to another disk."""
-        if self._glances is not None:
-            self._glances.close()
-            self._glances = None
+        self.look_anew()
         for file in self.data.iterdir():
             if file.is_file():
                 (folder / file.name).write_bytes(file.read_bytes())
         self.data = folder
+
+    def look_anew(self) -> None:
+        """Another file is the ledger now."""
+        if self._glances is not None:
+            self._glances.close()
+            self._glances = None
 
     def alive(self) -> bool:
         return self.app is not None and self.app.status is None
