@@ -114,6 +114,9 @@ def _to_sqlite(source: Path, url: str) -> None:
     path = Path(url.removeprefix(_SQLITE))
     if path.exists():
         raise Conflict(f"There is a ledger at {path} already; a restore never overwrites one.")
+    for end in ("-wal", "-journal"):
+        if (log := path.with_name(path.name + end)).exists():
+            raise Conflict(f"{log} is the rest of a former ledger and would be played into this one: move it away.")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:

@@ -3,6 +3,8 @@
 import asyncio
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,6 +114,39 @@ def test_what_is_no_whole_backup_is_refused(tmp_path, how):
     with pytest.raises(BadInput):
         asyncio.run(restore(Settings(data_dir=tmp_path / "there", rule_processes=0), path))
     assert not (tmp_path / "there" / "onboard.db").exists()
+
+
+@pytest.mark.parametrize("end", ["-wal", "-journal"])
+def test_the_log_of_a_ledger_that_died_is_not_played_into_the_restored_one(tmp_path, end):
+    """SQLite would: it goes by the name alone."""
+    settings, copy = Settings(data_dir=tmp_path / "died", rule_processes=0), tmp_path / "copy.db"
+    ledger = settings.data_dir / "onboard.db"
+    asyncio.run(decided_by_nobody(settings))
+    backup(settings, copy)
+    dies = f"""
+import os, sqlite3
+db = sqlite3.connect({str(ledger)!r}, isolation_level=None)
+db.execute("PRAGMA journal_mode={"WAL" if end == "-wal" else "DELETE"}")
+db.execute("PRAGMA cache_size=1")
+db.execute("BEGIN")
+db.execute("CREATE TABLE ghost AS SELECT randomblob(100000) FROM cases")
+if {end!r} == "-wal":
+    db.execute("COMMIT")
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", dies], check=False)
+    left = ledger.with_name(f"onboard.db{end}")
+    assert left.stat().st_size > 100_000 or end == "-journal"
+    ledger.unlink()
+    with pytest.raises(Conflict, match=f"onboard.db{end}"):
+        asyncio.run(restore(settings, copy))
+    left.unlink()
+    assert asyncio.run(restore(settings, copy)) == 1
+
+
+async def decided_by_nobody(settings: Settings) -> None:
+    async with open_product(settings, self_url="http://127.0.0.1:9") as product:
+        await submit(product, 1)
 
 
 @pytest.fixture(scope="module")
