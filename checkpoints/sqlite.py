@@ -9,7 +9,6 @@ A piece of work that fails rolls back alone; when the storage fails nobody is to
 
 import asyncio
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -323,7 +322,7 @@ class SqliteDatabase:
 def _file_at(path: Path) -> tuple[int, int] | None:
     """Which file has this name now."""
     try:
-        found = os.stat(path)
+        found = path.stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -180,7 +180,7 @@ async def test_a_child_has_a_limit_on_its_memory_and_no_secret():
 def test_where_the_operator_allows_less_memory_children_start_all_the_same():
     started = pickle.dumps((POLICY, Watchlist.empty(), 20.0))
     child = f"ulimit -v {MOST_MEMORY * 3 // 4 // 1024}; exec {sys.executable} -m tools.apart_child"
-    told = subprocess.run(["sh", "-c", child], input=HEAD.pack(START, len(started)) + started, capture_output=True)  # noqa: S602
+    told = subprocess.run(["sh", "-c", child], input=HEAD.pack(START, len(started)) + started, capture_output=True)
     assert told.stdout == HEAD.pack(DONE, 0), told.stderr[-1000:]
 
 
