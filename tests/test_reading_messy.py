@@ -191,3 +191,30 @@ def test_this_years_volume_counts_and_not_last_years():
 
 def test_whom_a_letter_greets_does_not_hide_who_writes_it():
     assert fields("Beste, wij zijn Fietsenmaker Kuipers B.V. in Utrecht.")["legal_name"] == "Fietsenmaker Kuipers B.V."
+
+
+def test_a_note_beside_a_value_is_no_part_of_it():
+    got = fields(
+        f"Field,Value,Notes\nCompany,Blue Fern Ltd,as on certificate\nVAT,GB123456782,\nIBAN,{HIS},main account\n",
+        "csv",
+    )
+    assert (got["legal_name"], got["bank.iban"]) == ("Blue Fern Ltd", HIS)
+
+
+def test_who_writes_for_a_client_is_not_the_merchant():
+    told = (
+        "I'm Sam Bell from Oak Referrals Ltd, writing on behalf of our client Blue Fern Ltd (company number 09876543)."
+    )
+    got = fields(told)
+    assert (got["legal_name"], got["registration_number"]) == ("Blue Fern Ltd", "09876543")
+
+
+def test_an_owner_before_a_street_is_no_part_of_the_address():
+    got = fields("Brandt Feinkost e.K., Inh. Lutz Brandt, Hafenstraße 9, 24103 Kiel, Tel. 0431 123456\n")
+    assert got["address.line1"] == "Hafenstraße 9"
+    assert got["persons[0].name"] == "Lutz Brandt"
+
+
+def test_what_is_not_to_be_used_is_not_read():
+    told = "Blue Fern Ltd. Please do not use billing@bluefern.example.com, write to hello@bluefern.example.com."
+    assert fields(told)["contact.email"] == "hello@bluefern.example.com"

@@ -136,3 +136,29 @@ def test_an_office_belongs_to_the_one_it_is_said_of():
 def test_an_office_of_several_is_everybodys(told):
     people = read(submission_of(f"{FIRM}{told}."), as_of=AS_OF).application.persons
     assert {person.name: person.roles for person in people} == {"Ada Price": ["director"], "Bo Ray": ["director"]}
+
+
+FOLLOWED = {
+    "Ada Price and her two sons Bo Ray and Cy Dunn are equal partners": {
+        "Ada Price": 33.33, "Bo Ray": 33.33, "Cy Dunn": 33.33,
+    },
+    "It is owned 75% by Kite Ltd and 25% by Ada Price. Kite Ltd is owned by Bo Ray (80%) and Cy Dunn (20%)": {
+        "Ada Price": 25, "Bo Ray": 60, "Cy Dunn": 15,
+    },
+    "At the moment Ada Price owns 100%, from next year Bo Ray will own 20%": {"Ada Price": 100},
+    "We give members a 10% discount and Ada Price, our owner, has 100% of the shares": {"Ada Price": 100},
+    "60% of our sales are online; Ada Price is the owner and has 100%": {"Ada Price": 100},
+    "Elle est détenue à 60 % par Ada Price et à 40 % par Bo Ray": BOTH,
+    "Die Firma gehört zu drei Vierteln Ada Price und zu einem Viertel Bo Ray": {"Ada Price": 75, "Bo Ray": 25},
+    "È posseduta in parti uguali da Ada Price e Bo Ray": HALVES,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "held"), FOLLOWED.items(), ids=FOLLOWED.keys())
+def test_percentages_of_other_things_and_times_are_nobodys_share(told, held):
+    assert shares(f"{FIRM}{told}.") == held
+
+
+def test_a_rows_share_is_of_the_person_in_the_row_whatever_the_order_of_columns():
+    rows = "Unternehmen;Anteil;Gesellschafter\nMoos GmbH;66,67;Jana Moos\nMoos GmbH;33,33;Ralf Huber\n"
+    assert shares(rows, "csv") == {"Jana Moos": 66.67, "Ralf Huber": 33.33}

@@ -150,7 +150,8 @@ _MILLIONS: Final = re.compile(
     r"|[£€$¥] ?m(?![^\W_])|百万円|백만원"
 )
 _HUNDREDTHS: Final = re.compile(
-    r"(?<![^\W_])(?:pence|cents|pennies|rappen|centimes|centimos|centavos|centesimi|grosze|groszy|minor units?)"
+    r"(?<![^\W_])(?:pence|cents|pennies|rappen|centimes|centimos|centavos|centesimi|grosze|groszy|minor units?"
+    r"|amount minor|minor amount)"
     r"(?![^\W_])"
 )
 

@@ -21,7 +21,7 @@ _MAIL: Final = re.compile(r"[^\s<>,;()\[\]\"]+@[^\s<>,;()\[\]\"]+")
 def phone_number(raw: Scalar, country: str | None = None) -> str | None:
     """E.164 (Italian numbers keep their 0); when it is no possible number, the digits as written. None for no value."""
     text = clean(raw)
-    if text is None or isinstance(raw, bool) or text == "0":
+    if text is None or isinstance(raw, bool) or set(filter(str.isalnum, text)) == {"0"}:
         return None
     text = text[:_LONGEST]
     first = re.split(r"\s*(?:[;|]|,\s|\s/\s|\bor\b|\boder\b|\bou\b)\s*", text)[0]

@@ -260,6 +260,7 @@ class FormReader:
             self._pair_or_phrase(Pair((question,), answer.start, answer.end, True))
 
     def _pair_or_phrase(self, pair: Pair) -> None:
+        pair = self._of_shares(pair)
         spot = _spot(pair)
         if self._is_phrase(pair, spot):
             self._phrase(pair, pair.end)

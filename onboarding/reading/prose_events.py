@@ -11,6 +11,7 @@ from onboarding.reading.cues import Cue
 from onboarding.reading.prose_page import Page
 from onboarding.reading.prose_values import is_birth_date
 from onboarding.reading.shapes import flat
+from onboarding.reading.spans import Span
 from onboarding.reading.vocabulary import load_words
 
 FRACTIONS: Final = {
@@ -102,7 +103,7 @@ def _shares(page: Page, start: int, end: int, owners: bool) -> Iterator[Event]:
     spoken_of = owners or bool(page.cues_in(start, end, *SHARE_WORDS))
     percents = [span for span in page.spans_in(start, end, "percent") if page.is_free(span.start, span.end)]
     for span in percents:
-        if _is_denied(page, start, span.start):
+        if _is_denied(page, start, span.start) or _is_of_something_else(page, start, end, span):
             continue
         if _is_bound(page, start, span.start, span.end):
             yield Event("owner", page.text[span.start : span.end], span.start, span.end, "")
@@ -131,6 +132,15 @@ def _shares(page: Page, start: int, end: int, owners: bool) -> Iterator[Event]:
 def _inside(page: Page, cue: Cue, *concepts: str) -> bool:
     return any(
         o.start <= cue.start and cue.end <= o.end for o in page.cues_in(max(cue.start - 20, 0), cue.end + 20, *concepts)
+    )
+
+
+def _is_of_something_else(page: Page, start: int, end: int, span: Span) -> bool:
+    """ "A 10 % discount", "a deposit of 30 %", "60 % of our sales"."""
+    behind = page.cues_in(span.end, min(span.end + 26, end), "not_share")
+    ahead = page.cues_in(max(span.start - 20, start), span.start, "not_share")
+    return any(not re.search(r"[,;()]", page.plain[span.end : cue.start]) for cue in behind[:1]) or any(
+        len(page.low[cue.end : span.start].split()) < 2 for cue in ahead[-1:]
     )
 
 

@@ -59,7 +59,8 @@ def merchant_of(page: Page) -> Company | None:
     """The company that applies, None if the text names none."""
     named = [company for company in companies(page) if not _is_other(page, company)]
     own = [company for company in named if _is_own(page, company)]
-    return next(iter(own or named), None)
+    clients = [company for company in own if page.cues_in(max(company.start - _NEAR, 0), company.start, "client")]
+    return next(iter(clients or own or named), None)
 
 
 def read_firm(page: Page, merchant: Company | None) -> list[Found]:

@@ -21,6 +21,7 @@ _SHAPED: Final = {"phone": ("phone",), "iban": ("iban",), "email": ("email",), "
 _BANK: Final = ("account_number", "bank_code", "branch_code", "routing_number")
 _ONE_ONLY: Final = ("registration_number", "vat_number", "tax_id", "bank.iban")
 _NEAR: Final = 40
+_NOT: Final = re.compile(r"(?<!\w)(?:not|nicht|pas|niet|nie|inte)(?: (?:at|to|on|an|auf|a|en|naar|na))? ?$")
 _OTHERS: Final = ("fax", "bic", "lei", "duns", "rea", "corp_reg_kr", "national_id", "passport_number", "other")
 _VALUE: Final = re.compile(
     r"[A-Z0-9]{2}\.?[A-Z0-9]{3}\.?[A-Z0-9]{3}/[A-Z0-9]{4}-?\d{2}(?!\w)"
@@ -91,7 +92,7 @@ def statement(mark: Found) -> tuple[str, str]:
 def is_others(page: Page, start: int, end: int) -> bool:
     """Whether a number is somebody else's or of the past: "our accountant's VAT number", "… is their account"."""
     first, last = page.sentence(start)
-    if page.cues_in(max(first, start - _NEAR), start, "theirs"):
+    if page.cues_in(max(first, start - _NEAR), start, "theirs") or _NOT.search(page.low, first, start):
         return True
     stop = min((at for sign in ".;" if (at := page.plain.find(sign, end, last)) >= 0), default=last)
     return bool(page.cues_in(end, min(stop, end + _NEAR), "not_ours"))

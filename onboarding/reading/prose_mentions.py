@@ -5,6 +5,7 @@ A candidate is only somebody if the words around it say what he is to the mercha
 
 import itertools
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -48,6 +49,10 @@ class Mention(NamedTuple):
     relative: str | None = None
     speaker: bool = False
     entity: bool = False
+
+
+_PARTS: Final = ("half", "halves", "equal", "third", "two_thirds", "quarter", "three_quarters")
+""" "Zwei Dritteln Jana Moos": how much is hers is no part of her name."""
 
 
 def names(page: Page) -> list[Mention]:
@@ -103,9 +108,15 @@ def _short_names(page: Page, full: list[Mention], relatives: list[Mention]) -> I
             bearers.setdefault(word, set()).add(mention.name)
     for token in _TOKEN.finditer(page.plain):
         whose = bearers.get(token.group(), set())
-        if len(whose) == 1 and page.is_free(*token.span()):
+        if len(whose) == 1 and page.is_free(*token.span()) and not _in_company(page, token.start()):
             name = next(iter(whose))
             yield Mention(token.start(), token.end(), name, related.get(name))
+
+
+def _in_company(page: Page, offset: int) -> bool:
+    named = companies(page)
+    index = bisect_right(named, (offset, len(page.text))) - 1
+    return index >= 0 and offset < named[index].end
 
 
 def _adjoins(page: Page, last: re.Match[str], token: re.Match[str]) -> bool:
@@ -149,6 +160,7 @@ def _blocked(page: Page) -> bytearray:
             "control",
             "national_id",
             "passport",
+            *_PARTS,
         ) and not _is_particle(page, cue):
             blocked[cue.start : cue.end] = b"\x01" * (cue.end - cue.start)
     for company in companies(page):

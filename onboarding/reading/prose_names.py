@@ -101,7 +101,7 @@ def _western(page: Page) -> Iterator[Company]:
     for form, end in sorted(ends.items()):
         if _GOES_ON.match(page.plain, end):
             continue
-        start = _name_start(page, max(last, form - 120), form)
+        start = _name_start(page, max(last, form - 120, page.sentence(form - 1)[0]), form)
         if start == form and (ahead := _FORM_FIRST.match(page.plain, form)) and ahead.end() > last:
             last = ahead.end()
             yield Company(start, last)

@@ -57,6 +57,9 @@ _TOWN_FIRST: Final = re.compile(r"([^\W\d_]{4,}), (?=[^\W\d_])")
 _HOME: Final = ("living",)
 
 
+_SOMEBODY: Final = re.compile(r":? (?:[^\W\d_a-z][\w'-]{1,25} ){1,3}[^\W\d_a-z][\w'-]{1,25}, ")
+
+
 class Place(NamedTuple):
     """An address found, [start, end); ``sure`` 0 to 1."""
 
@@ -166,6 +169,11 @@ def _start(page: Page, code: int) -> int:
             and not (bare[0].isupper() or bare[0].isdigit() or bare[0] in "#'" or flat(bare) in _small())
             and bare != "-"
         ):
+            break
+        if page.cues_in(token.start(), token.end(), "owner", "director") and (
+            somebody := _SOMEBODY.match(page.plain, token.end(), code)
+        ):
+            start = somebody.end()  # "Inh. Jane Doe, Mill Lane 5": whose it is, is no street
             break
         if word.endswith(".") and len(bare) > 4 and start != code and not bare.rstrip(".").endswith("str"):
             break

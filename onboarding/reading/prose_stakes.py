@@ -10,16 +10,18 @@ from typing import Final, NamedTuple
 
 from onboarding.reading.amounts import read_share
 from onboarding.reading.cues import Cue
-from onboarding.reading.prose_events import SHARE_WORDS, Event
+from onboarding.reading.prose_events import FRACTIONS, SHARE_WORDS, Event
 from onboarding.reading.prose_mentions import Mention
 from onboarding.reading.prose_page import Page
 
 _CONJUNCTION: Final = r"(?:and|und|sowie|et|en|e|y|i|oraz|och|&|と|및|와|과)"
-_TIGHT: Final = re.compile(rf"[\s,]*(?:{_CONJUNCTION}(?![^\W\d_]))?[\s,]*")
+_TIGHT: Final = re.compile(rf"[\s,]*(?:{_CONJUNCTION}(?![^\W\d_])(?:\s+[^\W\d_]+){{0,3}})?[\s,]*")
 _JOINED: Final = re.compile(rf"(?:^|[\s,]){_CONJUNCTION}(?:[\s,]|$)")
 _BESIDE: Final = ("title", "relative", "first_person")
 """What may stand between two names of one enumeration besides commas and "and": "Ada and her brother Bo"."""
 _ASIDE: Final = (*_BESIDE, "director", "owner", "born", "nationality")
+_PARTED: Final = ("holds_alone", "rest", *FRACTIONS)
+"""What tells two names apart: a verb or a share between them."""
 _MOST_WORDS: Final = 4
 RATIO: Final = re.compile(r"(?<![\d/.,:-])\d{1,2}(?: ?[/:-] ?\d{1,2}){1,3}(?![\d/:-]|[.,]\d)")
 _PLURAL: Final = re.compile(r"(?<!\w)(?:are|were|sind|waren|sont|zijn|sao|son|sono|sa|ar)(?!\w)")
@@ -106,7 +108,7 @@ def _adjoin(page: Page, left: Mention, right: Mention, *, tight: bool) -> bool:
     """Whether two names are parts of one enumeration; loosely with a birth date, an office, a few words between."""
     rest = without_cues(page, left.end, right.start, *(_BESIDE if tight else _ASIDE))
     if tight:
-        return _TIGHT.fullmatch(rest) is not None
+        return _TIGHT.fullmatch(rest) is not None and not page.cues_in(left.end, right.start, *_PARTED)
     for span in page.spans_in(left.end, right.start, "date"):
         rest = rest.replace(page.low[span.start : span.end], " ")
     return len(rest.split()) <= _MOST_WORDS and not any(sign in rest for sign in ";:%")

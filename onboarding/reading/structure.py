@@ -22,7 +22,7 @@ _LABEL_KEYS: Final = (
     "필드|항목명|nome|nombre|nom|naam|q|caption|property|attribute|feldname|fieldname|field_name|nazwa|namn|이름|名前|id"
 )
 _VALUE_KEYS: Final = (
-    "value|answer|response|antwort|wert|réponse|valeur|antwoord|waarde|resposta|valor|回答|値|内容|respuesta|risposta|"
+    "value|val|answer|response|antwort|wert|réponse|valeur|antwoord|waarde|resposta|valor|回答|値|内容|respuesta|risposta|"
     "valore|odpowiedź|wartość|svar|värde|답변|값|text|content|input|data|a|values|답|answers|eingabe|응답|入力|入力値|dato"
 )
 _SECTION_KEYS: Final = (

@@ -14,6 +14,8 @@ from onboarding.reading.placing import PERSON_SCOPES, place
 from onboarding.reading.text import remove_format
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
+_IN_CELLS: Final = frozenset([None, "address", "address.line1", "business_description"])
+"""Values that may stand in several cells behind their label; behind others stands a note."""
 _MOST_COLUMNS: Final = 2000
 _MOST_ROWS: Final = 200
 WRAPPERS: Final = (
@@ -40,7 +42,9 @@ def read_table(text: str, *, source: str) -> list[Candidate]:
         for number, row in enumerate(rows, start=1):
             _vertical(collector, row, f"row {number}, column {_short(row[0])}", several=several)
         return collector.candidates
-    header = rows[0]
+    order = _people_first(rows[0])
+    header = [rows[0][at] for at in order]
+    rows = [rows[0], *([row[at] if at < len(row) else "" for at in _whole(order, row)] for row in rows[1:])]
     for number, row in enumerate(rows[1:], start=1):
         _row(collector, header, row, number)
     if len(rows) == 1:
@@ -146,6 +150,23 @@ def _is_vertical(rows: list[list[str]]) -> bool:
     return down > across and down * 2 > len(rows)
 
 
+def _people_first(header: Sequence[str]) -> list[int]:
+    """The columns with a row's one person in front: whose share or birth date a cell says stands in the same row."""
+    paths = [place(tuple(key for key in _trail(label) if isinstance(key, str))).path or "" for label in header]
+    named = [at for at, path in enumerate(paths) if path in ("persons[].name", "persons[].phrase")]
+    own = [at for at, path in enumerate(paths) if path.startswith("persons[].")]
+    order = list(range(len(header)))
+    if len(named) == 1 and own and own[0] < named[0]:
+        order.remove(named[0])
+        order.insert(order.index(own[0]), named[0])
+    return order
+
+
+def _whole(order: Sequence[int], row: Sequence[str]) -> list[int]:
+    """``order`` and the cells beyond the header."""
+    return [*order, *range(len(order), len(row))]
+
+
 def _names_merchants(row: Sequence[str]) -> bool:
     """Whether the cells of one label are the names of several companies: each column is a merchant."""
     return place((row[0],)).path == "legal_name" and sum(is_entity(cell) for cell in row[1:]) > 1
@@ -153,12 +174,12 @@ def _names_merchants(row: Sequence[str]) -> bool:
 
 def _vertical(collector: Collector, row: Sequence[str], where: str, *, several: bool) -> None:
     """One label with its value, perhaps in several cells; of several merchants the first, and the others' names."""
-    if not several:
+    if not several and place((row[0],)).path in _IN_CELLS:
         collector.add((row[0],), _joined(row[1:]), where)
         return
     collector.add((row[0],), row[1], where)
     for cell in row[2:]:
-        if cell.strip() and place((row[0],)).path == "legal_name":
+        if several and cell.strip() and place((row[0],)).path == "legal_name":
             collector.add((row[0],), cell, where)
         elif cell.strip():
             collector.emit("extra", cell, where)
