@@ -50,6 +50,12 @@ class RowResults(Value):
     items: list[RowResult]
 
 
+SEARCHED: Final = (
+    "Words of the names, of the registration number or of the e-mail address, all of them; of names also how a word "
+    "begins (3 to 15 letters). Or the whole reference, or the id."
+)
+
+
 class DecisionBody(Decision):
     """A decision, and the review it is meant for; ``review_id`` may be left out while exactly one review waits."""
 
@@ -122,7 +128,7 @@ async def listed(
     product: Served,
     actor: Reader,
     status: Annotated[Status | None, _EMPTY_IS_NONE] = None,
-    q: Annotated[str | None, Query(max_length=200)] = None,
+    q: Annotated[str | None, Query(max_length=200, description=SEARCHED)] = None,
     recommendation: Annotated[Literal["approve", "review", "reject"] | None, _EMPTY_IS_NONE] = None,
     assignee: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int | None, Query(ge=1, le=200, description="Default 50."), _EMPTY_IS_NONE] = None,

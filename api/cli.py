@@ -122,7 +122,10 @@ def submit(
 @app.command()
 def cases(
     status: Annotated[str | None, typer.Option(help="Only cases of this status.")] = None,
-    q: Annotated[str | None, typer.Option(help="Words of the name, the reference, or the id.")] = None,
+    q: Annotated[
+        str | None,
+        typer.Option(help="Words of the names, or their first letters (three or more); the reference; or the id."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
     as_json: Json = False,
 ) -> None:

@@ -86,6 +86,8 @@ COMMON: Final = 300
 def search(tx: Tx, text: str, terms: list[str], among: Sequence[ColumnElement[bool]] = ()) -> ColumnElement[bool]:
     """Cases whose id or reference is ``text``, or that carry every one of the (hashed) ``terms``.
 
+    A term is a word, or how a word of a name begins: both are kept in the same form.
+
     However many cases carry a word, no page of them is cut off. ``among`` is what the list asks of a case besides.
     """
     exact = and_(or_(cases.c.id == text, cases.c.external_ref == text), *among)

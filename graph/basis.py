@@ -10,6 +10,7 @@ from typing import Any
 from checkpoints import cases, matches
 from checkpoints.database import Tx
 from checkpoints.documents import digest
+from checkpoints.lookup import Lookup
 from graph.context import Context
 from onboarding.application import Application
 from onboarding.assessment import Prior, ScreeningHit
@@ -100,16 +101,16 @@ def noted(as_of: str, policy: Policy, watchlist: Noting, refs: list[PriorRef]) -
     )
 
 
-def searchable(app: Application) -> list[str | None]:
-    """What people search for by its words."""
-    people = [person.name for person in app.persons]
-    return [app.legal_name, app.trading_name, app.registration_number, app.contact.email, *people]
+def searchable(app: Application, lookup: Lookup) -> list[str]:
+    """Keys of what people search for: names by their words and how these begin, number and address by their words."""
+    names = [app.legal_name, app.trading_name, *(person.name for person in app.persons)]
+    return [*lookup.terms(*names, app.registration_number, app.contact.email), *lookup.beginnings(*names)]
 
 
 def priors(tx: Tx, ctx: Context, case_id: str, reading: Reading) -> tuple[list[Prior], list[PriorRef]]:
     """Earlier applications that share a look-up key, and their references; indexes the case for those who follow."""
     rows = matches.earlier_matches(tx, case_id, ctx.lookup.keys(match_keys(reading.application)))
-    matches.index(tx, case_id, ctx.lookup.terms(*searchable(reading.application)))
+    matches.index(tx, case_id, searchable(reading.application, ctx.lookup))
     known = [(row, record) for row in rows if (record := cases.record_of(tx, row)) is not None]
     return (
         [Prior(case_id=row.id, application=record.application) for row, record in known],

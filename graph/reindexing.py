@@ -43,6 +43,6 @@ def _some(lookup: Lookup, before: int | None, told: Told, tx: Tx) -> tuple[int, 
             told(error.detail)
             continue
         if record is not None:
-            matches.index(tx, row.id, lookup.terms(*searchable(record.application)))
+            matches.index(tx, row.id, searchable(record.application, lookup))
             done += 1
     return done, rows[-1].seq if len(rows) == BATCH else None

@@ -92,7 +92,7 @@ class Service:
         limit: int = PAGE,
         client: str | None = None,
     ) -> tuple[list[CaseView], int | None]:
-        """Newest first, and where the next page starts. ``q``: words of the name, the reference, or the id."""
+        """Newest first, and where the next page starts. ``q``: words, or how they begin; the reference; the id."""
 
         def look(tx: Tx) -> tuple[list[CaseView], int | None]:
             which = scope.among(tx, client, q, self.context.lookup)

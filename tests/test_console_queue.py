@@ -322,17 +322,34 @@ def test_a_search_finds_by_rare_and_by_common_words_alike(house, monkeypatch, fe
     assert listed(ann.get(f"/console?q={third}").text) == [third]
 
 
+def test_who_types_the_beginning_of_a_name_finds_it(house):
+    ann = Browser(house).sign_in("ann")
+    person = house.application(legal_name="Überlingen Quartermaster Ltd", trading_name="Zymurgists")
+    person["persons"][0]["name"] = "Xanthippe Yarborough"
+    case = house.case(person)["id"]
+
+    def found(*words: str) -> bool:
+        return case in listed(ann.get("/console", params={"q": " ".join(words), "status": "all"}).text)
+
+    for words in ("quart", "QUARTERM", "uber", "überl", "zym", "xan yarb", "quartermaster yar", "quartermast"):
+        assert found(*words.split()), words
+    for words in ("uarter", "qu", "quartet", "xan nobody", person["contact"]["email"][4:8]):
+        assert not found(*words.split()), f"{words}: no beginning of a name"
+    assert house.root.get("/v1/cases", params={"q": "quart"}).json()["items"][0]["id"] == case
+
+
 def test_cases_of_an_earlier_release_are_found_by_all_words_once_they_are_indexed_anew(house, run):
     person = house.application(legal_name="Beforehand Ltd")
     person["persons"][0]["name"] = "Wilhelmina Oldfashioned"
     old, torn = house.case(person)["id"], house.case()["id"]
-    words = [house.term(word) for word in ("wilhelmina", "oldfashioned")]
+    words = [house.term(word) for word in ("wilhelmina", "oldfashioned", "oldfash")]
     house.write(lambda tx: tx.conn.execute(delete(match_keys).where(match_keys.c.key_hash.in_(words))))
     ann = Browser(house).sign_in("ann")
     assert listed(ann.get("/console?q=oldfashioned").text) == []
     said = run("reindex", ONBOARD_DATA_DIR=str(house.data_dir))
     assert (said.exit_code, "indexed anew" in said.stdout) == (0, True), said.output
     assert listed(ann.get("/console?q=wilhelmina+oldfashioned").text) == [old]
+    assert listed(ann.get("/console?q=oldfash").text) == [old]
     rows = house.rows("SELECT count(*) FROM match_keys")[0][0]
     assert run("reindex", ONBOARD_DATA_DIR=str(house.data_dir)).exit_code == 0
     assert house.rows("SELECT count(*) FROM match_keys")[0][0] == rows, "twice is as good as once"
