@@ -7,17 +7,26 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, update
 
 import checkpoints.saver_schema  # noqa: F401 - its tables are on the same metadata
 from checkpoints import access, audit, cases, effects, gate, matches, outbox, reviews, submissions, views
 from checkpoints.database import open_database
 from checkpoints.migrate import migrate
 from checkpoints.schema import metadata
+from checkpoints.schema import reviews as review_rows
 from onboarding.application import Application
 from onboarding.assessment import Recommendation, Risk
 from onboarding.case import CaseRecord
-from onboarding.errors import AlreadyDecided, CaseChanged, CaseNotFound, FourEyes, IdempotencyKeyReused, NotWaiting
+from onboarding.errors import (
+    AlreadyDecided,
+    CaseChanged,
+    CaseNotFound,
+    FourEyes,
+    IdempotencyKeyReused,
+    NotWaiting,
+    ReviewTampered,
+)
 from onboarding.submission import Part, Submission
 
 BOTH = ("sqlite", "postgresql")
@@ -115,6 +124,27 @@ async def test_the_same_decision_by_the_same_person_again_changes_nothing(db):
     events = await db.read(lambda tx: audit.trail(tx, "c1"))
     assert not await db.write(lambda tx: approve(tx, review))
     assert await db.read(lambda tx: audit.trail(tx, "c1")) == events
+
+
+async def test_a_review_that_is_not_what_was_shown_takes_a_withdrawal_and_no_decision(db):
+    def swapped(tx):
+        row = opened(tx)
+        body = tx.codec.dump({**SHOWN, "summary": "All is well."}, f"review:{row.id}")
+        tx.conn.execute(update(review_rows).where(review_rows.c.id == row.id), {"shown": body})
+        return reviews.find(tx, row.id)
+
+    review = await db.write(swapped)
+    for action in ("approve", "reject", "request_information", "amended", "expired"):
+        with pytest.raises(ReviewTampered) as refused:
+            await db.write(
+                lambda tx, action=action: reviews.decide(tx, review, action, actor="a", channel="api", body={})
+            )
+        assert refused.value.extra == {"case_id": "c1", "review_id": review.id}
+        assert await db.read(lambda tx: (reviews.decisions_of(tx, "c1"), reviews.waiting(tx, "c1").id)) == (
+            [],
+            review.id,
+        )
+    assert await db.write(lambda tx: reviews.decide(tx, review, "withdrawn", actor="shop", channel="api", body={}))
 
 
 async def test_a_review_that_was_overtaken_by_a_change_says_so(db):
