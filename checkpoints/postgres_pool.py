@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
@@ -14,6 +14,21 @@ if TYPE_CHECKING:
 _LIMITS: Final = """
 SELECT set_config('idle_in_transaction_session_timeout', %s, false), set_config('lock_timeout', %s, false)
 """
+
+_SILENCE: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A host that is gone without a word is noticed within fifteen seconds; by the kernel's own rules it takes hours."""
+
+
+def noticing(url: str) -> dict[str, int]:
+    """libpq's parameters for that, but for those that the URL sets itself."""
+    named = make_url(url).query
+    return {name: value for name, value in _SILENCE.items() if name not in named}
 
 
 class Connections:
@@ -34,7 +49,7 @@ class Connections:
             pool_size=size,
             max_overflow=0,
             pool_use_lifo=True,  # those that are warm first: each prepares for itself
-            connect_args={"application_name": owner, "connect_timeout": 10, "client_encoding": "utf8"},
+            connect_args={"application_name": owner, "client_encoding": "utf8", **noticing(url)},
         )
 
         @event.listens_for(self.engine, "connect")

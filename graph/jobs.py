@@ -19,6 +19,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout
 
 from checkpoints import cases, jobs
+from checkpoints.postgres_pool import noticing
 from graph.context import Context
 from graph.housekeeping import SUSPECT
 from graph.places import Places
@@ -44,7 +45,7 @@ _log = logging.getLogger("onboard.engine")
 @asynccontextmanager
 async def queue(context: Context, url: str) -> AsyncIterator[App]:
     """Procrastinate over the ledger's database, its tables made. Raises StorageUnavailable."""
-    named = {"application_name": context.db.owner}
+    named = {"application_name": context.db.owner, **noticing(url)}
     app = App(
         connector=PsycopgConnector(
             conninfo=url, kwargs=named, min_size=1, max_size=AT_ONCE + 4, timeout=5, configure=_one_statement_each

@@ -1,6 +1,8 @@
 """A connection that breaks at COMMIT: the server is asked, so nothing is lost and nothing is done twice."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,10 +11,12 @@ from harness.cutting_proxy import Cut, CuttingProxy
 from langgraph.checkpoint.conformance.test_utils import generate_checkpoint, generate_config, generate_metadata
 
 from checkpoints.database import PostgresDatabase, Tx
+from checkpoints.postgres_pool import noticing
 from checkpoints.saver import open_saver
 from checkpoints.saver_schema import metadata
 from onboarding.errors import Conflict, StorageUnavailable
 
+_SILENCE = (socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
 CUTS: tuple[Cut, ...] = ("before it arrives", "before it is answered")
 
 
@@ -90,6 +94,25 @@ async def test_two_writes_that_lock_each_other_out_both_take_effect(
 
     await asyncio.gather(db.write(in_order(1, 2)), db.write(in_order(2, 1)))
     assert await db.read(lambda tx: tx.conn.exec_driver_sql("SELECT sum(n) FROM pair").scalar_one()) == 4
+
+
+async def test_a_host_that_is_gone_without_a_word_is_noticed_in_seconds_not_hours(
+    cut_off: tuple[PostgresDatabase, CuttingProxy],
+) -> None:
+    """The kernel's own patience with a peer that acknowledges nothing is a quarter of an hour; with a silent one, two."""
+    db, _ = cut_off
+
+    def options(tx: Tx) -> tuple[int, int]:
+        raw: Any = tx.conn.connection.dbapi_connection
+        with socket.socket(fileno=os.dup(raw.fileno())) as ours:
+            ask = [ours.getsockopt(socket.IPPROTO_TCP, name) for name in _SILENCE]
+        assert all(ask), ask
+        return ask[0] // 1000, ask[1] + ask[2] * ask[3]
+
+    unacknowledged, silent = await db.read(options)
+    assert 5 <= unacknowledged <= 15
+    assert 5 <= silent <= 20
+    assert "tcp_user_timeout" not in noticing("postgresql://h/d?tcp_user_timeout=90000"), "the operator's word goes first"
 
 
 async def test_a_server_that_stays_away_is_said_so(postgres_url: str) -> None:
