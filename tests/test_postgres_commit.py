@@ -112,7 +112,9 @@ async def test_a_host_that_is_gone_without_a_word_is_noticed_in_seconds_not_hour
     unacknowledged, silent = await db.read(options)
     assert 5 <= unacknowledged <= 15
     assert 5 <= silent <= 20
-    assert "tcp_user_timeout" not in noticing("postgresql://h/d?tcp_user_timeout=90000"), "the operator's word goes first"
+    assert "tcp_user_timeout" not in noticing("postgresql://h/d?tcp_user_timeout=90000"), (
+        "the operator's word goes first"
+    )
 
 
 async def test_a_server_that_stays_away_is_said_so(postgres_url: str) -> None:
