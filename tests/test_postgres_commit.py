@@ -99,7 +99,7 @@ async def test_two_writes_that_lock_each_other_out_both_take_effect(
 async def test_a_host_that_is_gone_without_a_word_is_noticed_in_seconds_not_hours(
     cut_off: tuple[PostgresDatabase, CuttingProxy],
 ) -> None:
-    """The kernel's own patience with a peer that acknowledges nothing is a quarter of an hour; with a silent one, two."""
+    """By the kernel's own rules it takes a quarter of an hour where something was sent, else two hours."""
     db, _ = cut_off
 
     def options(tx: Tx) -> tuple[int, int]:
