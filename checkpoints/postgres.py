@@ -235,9 +235,10 @@ class PostgresDatabase:
             try:
                 return once(patience)
             except DBAPIError as error:
-                if is_passing(error) and patience.wait():
+                passing = is_passing(error)
+                if passing and patience.wait():
                     continue
-                if isinstance(error, OperationalError):
+                if passing or isinstance(error, OperationalError):
                     raise StorageUnavailable() from error
                 raise
 

@@ -6,7 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError
+
+from checkpoints.postgres_trouble import READS_ONLY
 
 if TYPE_CHECKING:
     from checkpoints.postgres_wire import Wire
@@ -55,6 +58,11 @@ class Connections:
         @event.listens_for(self.engine, "connect")
         def limited(raw: Any, _: object) -> None:
             raw.execute(_LIMITS, (standstill, standstill))
+
+        @event.listens_for(self.engine, "handle_error")
+        def left(context: ExceptionContext) -> None:
+            if getattr(context.original_exception, "sqlstate", None) == READS_ONLY:
+                context.is_disconnect = True
 
         event.listen(self.engine, "before_cursor_execute", self._count)
 

@@ -10,7 +10,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from onboarding.errors import StorageUnavailable
 
+READS_ONLY: Final = "25006"
+"""No writes here: a standby, or a managed server that is out of room. Another may answer under the same address."""
 _PASSING: Final = {
+    READS_ONLY,
     "40001",  # serialization failure
     "40P01",  # deadlock
     "57P01",  # admin shutdown

@@ -16,6 +16,8 @@ from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from checkpoints.postgres_trouble import READS_ONLY
+
 _KEPT: Final = 400
 """Prepared statements of one connection; the server keeps each in memory."""
 _TEXT, _BINARY = 0, 1
@@ -25,9 +27,10 @@ _UNKNOWN: Final = ("26000", "42P05")
 """A prepared statement is gone, or its name is taken: whoever shares the connection (a pooler) did so."""
 
 
-def _is_stale(error: psycopg.Error) -> bool:
-    """Whether what is prepared on the connection is not what we take it for: a table has another shape by now too."""
-    return error.sqlstate in _UNKNOWN or error.diag.source_function == "RevalidateCachedQuery"
+def _is_of_no_use(error: psycopg.Error) -> bool:
+    """Whether another connection may do better: what is prepared on this one is not what we take it for any more."""
+    stale = error.sqlstate in _UNKNOWN or error.diag.source_function == "RevalidateCachedQuery"
+    return stale or error.sqlstate == READS_ONLY
 
 
 def wire_of(conn: Connection, counted: Callable[[], None]) -> "Wire":
@@ -97,7 +100,7 @@ class Wire:
         try:
             return self._found(run())
         except psycopg.Error as error:
-            if _is_stale(error):
+            if _is_of_no_use(error):
                 self._raw.close()  # a new one prepares all anew, with its limits set
             raise self._told(sql, error) from error
 

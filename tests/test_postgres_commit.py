@@ -14,6 +14,7 @@ from checkpoints.database import PostgresDatabase, Tx
 from checkpoints.postgres_pool import noticing
 from checkpoints.saver import open_saver
 from checkpoints.saver_schema import metadata
+from checkpoints.transaction import wire_of
 from onboarding.errors import Conflict, StorageUnavailable
 
 _SILENCE = (socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
@@ -148,3 +149,31 @@ async def test_what_the_work_raises_is_raised_and_never_tried_again(
     with pytest.raises(Conflict):
         await db.write(refuse)
     assert (tries, await db.read(total)) == (1, 0)
+
+
+@pytest.mark.parametrize("through", ["the wire", "SQLAlchemy"])
+async def test_a_server_that_takes_no_writes_for_a_while_is_waited_for_by_new_connections(
+    cut_off: tuple[PostgresDatabase, CuttingProxy], postgres_server: Any, through: str
+) -> None:
+    """A standby before it is promoted, a managed server that is out of room: another server may answer by then."""
+    db, _ = cut_off
+
+    def work(tx: Tx) -> str:
+        if through == "the wire":
+            wire_of(tx).execute("UPDATE total SET n = n + 1")
+            return "added"
+        return add(tx)
+
+    name = await db.read(lambda tx: tx.conn.exec_driver_sql("SELECT current_database()").scalar_one())
+    reads_only = f'ALTER DATABASE "{name}" SET default_transaction_read_only = '
+    postgres_server.psql(f"{reads_only} on")
+    hasty = PostgresDatabase(postgres_server.get_uri(database=name), pool=2, patience=0.2)
+    with pytest.raises(StorageUnavailable):
+        await hasty.write(work)
+    patient = PostgresDatabase(postgres_server.get_uri(database=name), pool=2, patience=10)
+    waits = asyncio.create_task(patient.write(work))
+    await asyncio.sleep(0.2)
+    postgres_server.psql(f"{reads_only} off")
+    assert await waits == "added"
+    assert await db.read(total) == 1
+    await asyncio.gather(hasty.close(), patient.close())
