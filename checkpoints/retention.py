@@ -11,6 +11,7 @@ from checkpoints import cases as case_rows
 from checkpoints import traces
 from checkpoints.casefile import ERASED
 from checkpoints.database import Tx
+from checkpoints.documents import digest
 from checkpoints.schema import audit, cases, decisions, letters, match_keys, recordings, reviews, submissions
 from checkpoints.sealed import SEALED, SEALED_IN, Sealed
 from onboarding.case import CLOSED
@@ -142,6 +143,17 @@ def unreadable(tx: Tx) -> Iterator[str]:
                 tx.codec.load(found[sealed.column], sealed.place(found))
             except TamperedRecord as error:
                 yield error.detail
+
+
+def rewritten(tx: Tx) -> Iterator[str]:
+    """Every review that opens, and is not what was shown, as a sentence."""
+    for row in tx.conn.execute(select(reviews)):
+        try:
+            document = tx.codec.load(row.shown, f"review:{row.id}")
+        except TamperedRecord:  # told by unreadable
+            continue
+        if ERASED not in document and digest(document) != row.shown_hash:
+            yield f"What was shown in review {row.id} of case {row.case_id} is not what is stored any more."
 
 
 def _beyond(keys: Sequence[Any], after: tuple[Any, ...]) -> Any:

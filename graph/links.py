@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from checkpoints import access, cases, reviews, views
 from checkpoints.database import Tx
 from graph.deciding import may_approve
-from graph.service import Service, moved
+from graph.moving import moved
+from graph.service import Service
 from onboarding import faults
 from onboarding.case import CaseRecord, CaseView
 from onboarding.decision import Decision

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from checkpoints import audit, cases, gate, reviews, scope, submissions, traces, views
-from checkpoints.database import Tx, Work
-from graph import quarantine
+from checkpoints.database import Tx
 from graph.context import Context
 from graph.custody import as_it_waits
 from graph.deciding import all_ours, answers_in, asks_something, fits, may_approve, next_version, record_decision
+from graph.moving import moved
 from graph.state import GRAPH_VERSION
 from onboarding import faults, tracing
 from onboarding.answers import strangers
 from onboarding.case import ALLOWED_ACTIONS, CLOSED, CaseView, Channel
 from onboarding.decision import Decision
-from onboarding.errors import CaseNotFound, Conflict, NotWaiting, ReviewTampered
+from onboarding.errors import CaseNotFound, Conflict, NotWaiting
 from onboarding.submission import Part, Submission
 
 WITHDRAWABLE: Final = frozenset({"received", "processing", "in_review", "awaiting_information"})
@@ -232,25 +232,6 @@ def accepted(
     row = submissions.accept(tx, case_id, first, client=actor.name, external_ref=external_ref, graph=GRAPH_VERSION)
     traces.keep(tx, case_id, trace)
     return row
-
-
-async def moved(ctx: Context, work: Work[CaseView]) -> CaseView:
-    """Write what moves a case, and what it was traced under: the run that follows belongs to it.
-
-    Refused because the review is not what was shown, the case is set aside.
-    """
-    trace = tracing.carried()
-
-    def both(tx: Tx) -> CaseView:
-        view = work(tx)
-        traces.keep(tx, view.id, trace)
-        return view
-
-    try:
-        return await ctx.db.write(both if trace else work)
-    except ReviewTampered as error:
-        await quarantine.tampered(ctx, error)
-        raise
 
 
 def _held(tx: Tx, actor: Actor, case_id: str) -> Any:

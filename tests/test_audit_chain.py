@@ -14,6 +14,7 @@ from api.cli import app
 from api.doctor import examine
 from checkpoints import audit, cases, seals
 from checkpoints.database import Database, open_database
+from checkpoints.documents import Codec
 from checkpoints.migrate import migrate
 from graph.safekeeping import anchor_of, export_trail, mac, verify_trail
 from graph.service import Actor
@@ -64,6 +65,17 @@ def test_an_untouched_trail_holds(settings):
     assert found["audit"]["ok"], found["audit"]
     assert found["records"]["ok"]
     assert found["parked"]["ok"], found["parked"]
+
+
+def test_a_review_that_is_not_what_was_shown_is_named_before_anybody_decides_on_it(settings):
+    with sqlite3.connect(settings.data_dir / "onboard.db") as db:
+        review, case_id, shown = db.execute("SELECT id, case_id, shown FROM reviews").fetchone()
+        place = f"review:{review}"
+        changed = Codec().dump(Codec().load(shown, place) | {"summary": "All is well."}, place)
+        db.execute("UPDATE reviews SET shown = ? WHERE id = ?", (changed, review))
+    found = told(settings)["records"]
+    assert not found["ok"]
+    assert found["detail"] == f"What was shown in review {review} of case {case_id} is not what is stored any more."
 
 
 @pytest.mark.parametrize(
