@@ -11,6 +11,7 @@ from onboarding.reading.text import Scalar, clean, fold
 from onboarding.reading.vocabulary import load_words
 
 _LONGEST: Final = 400
+_AROUND: Final = "<>()[]\"' "
 _EXTENSION: Final = re.compile(r"\s*(?:ext\.?|x|extension|durchwahl|poste|内線|내선)\s*\d{1,6}\s*$", re.IGNORECASE)
 _PHONE_LABEL: Final = re.compile(r"^[^\d+(]{1,20}(?=[+(\d])")
 _HOST: Final = re.compile(r"(?:[\w\-]+\.)+[^\W\d_][\w\-]+(?::\d{2,5})?", re.IGNORECASE)
@@ -87,7 +88,7 @@ def website_url(raw: Scalar) -> str | None:
     text = clean(raw)
     if text is None or isinstance(raw, bool) or fold(text) in map(fold, load_words("roles")["no"]):
         return None  # "Website: no"
-    stripped = text[: 4 * _LONGEST].strip("<>()[]\"' ").rstrip(".,;:!/")
+    stripped = text[: 4 * _LONGEST].lstrip(_AROUND).rstrip(f"{_AROUND}.,;:!/")
     link = re.search(r"\]\((https?://[^\s)]+)\)", text[: 4 * _LONGEST])
     candidate = link[1].rstrip("/") if link else stripped
     parts = re.fullmatch(r"(?:(https?)://)?([^/?#\s@]+)([/?#]\S*)?", candidate, re.IGNORECASE)
