@@ -218,3 +218,28 @@ def test_an_owner_before_a_street_is_no_part_of_the_address():
 def test_what_is_not_to_be_used_is_not_read():
     told = "Blue Fern Ltd. Please do not use billing@bluefern.example.com, write to hello@bluefern.example.com."
     assert fields(told)["contact.email"] == "hello@bluefern.example.com"
+
+
+def test_an_address_in_a_signatures_lines_is_one():
+    got = fields("Blue Fern Ltd\n12 Fen Road\nCambridge\nCB4 1TU\n\nhello@bluefern.example.com\n")
+    assert (got["address.line1"], got["address.city"], got["address.postal_code"]) == (
+        "12 Fen Road",
+        "Cambridge",
+        "CB4 1TU",
+    )
+    assert "address.line1" not in fields("Blue Fern Ltd\nWe sell ferns\nCambridge\nCB4 1TU\n")
+
+
+def test_a_remark_beside_a_phone_is_no_part_of_it():
+    got = fields({"name": "Blue Fern Ltd", "country": "GB", "tel": "01223 456111 (9-5 only)"}, "json")
+    assert got["contact.phone"] == "+441223456111"
+
+
+def test_a_date_in_parts_is_one():
+    got = fields({"name": "Blue Fern Ltd", "incorporated": {"day": 3, "month": 5, "year": 2016}}, "json")
+    assert got["incorporation_date"] == "2016-05-03"
+
+
+def test_the_head_of_a_table_of_labels_is_no_value():
+    got = fields("Name;Wert\nFirma;Moos GmbH\nPLZ;50996\nOrt;Köln\n", "csv")
+    assert got["legal_name"] == "Moos GmbH"

@@ -162,3 +162,17 @@ def test_percentages_of_other_things_and_times_are_nobodys_share(told, held):
 def test_a_rows_share_is_of_the_person_in_the_row_whatever_the_order_of_columns():
     rows = "Unternehmen;Anteil;Gesellschafter\nMoos GmbH;66,67;Jana Moos\nMoos GmbH;33,33;Ralf Huber\n"
     assert shares(rows, "csv") == {"Jana Moos": 66.67, "Ralf Huber": 33.33}
+
+
+def test_two_given_names_before_one_family_name_are_no_person():
+    told = "Los socios son tres hermanos, Marta, Luis y Ana Ribera, con un tercio cada uno"
+    assert "Luis y Ana Ribera" not in shares(f"{FIRM}{told}.")
+
+
+def test_who_writes_we_own_it_by_halves_with_his_partner_holds_one():
+    told = "I run Blue Fern Ltd together with my partner Bo Ray, we own it 50:50.\nCheers, Ada Price\n"
+    assert shares(told) == HALVES
+
+
+def test_a_word_for_a_family_is_nobodys_share():
+    assert shares(f"{FIRM}100% family owned, Ada Price 60%, Bo Ray 40%.") == BOTH

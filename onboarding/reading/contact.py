@@ -13,6 +13,8 @@ from onboarding.reading.vocabulary import load_words
 _LONGEST: Final = 400
 _AROUND: Final = "<>()[]\"' "
 _EXTENSION: Final = re.compile(r"\s*(?:ext\.?|x|extension|durchwahl|poste|内線|내선)\s*\d{1,6}\s*$", re.IGNORECASE)
+_REMARK: Final = re.compile(r"\([^()]*[^\W\d_]{2}[^()]*\)")
+""" "01223 456111 (9-5 only)": what is said of a number is no part of it."""
 _PHONE_LABEL: Final = re.compile(r"^[^\d+(]{1,20}(?=[+(\d])")
 _HOST: Final = re.compile(r"(?:[\w\-]+\.)+[^\W\d_][\w\-]+(?::\d{2,5})?", re.IGNORECASE)
 _MAIL: Final = re.compile(r"[^\s<>,;()\[\]\"]+@[^\s<>,;()\[\]\"]+")
@@ -26,7 +28,7 @@ def phone_number(raw: Scalar, country: str | None = None) -> str | None:
         return None
     text = text[:_LONGEST]
     first = re.split(r"\s*(?:[;|]|,\s|\s/\s|\bor\b|\boder\b|\bou\b)\s*", text)[0]
-    for candidate in (text, first):
+    for candidate in (text, first, _REMARK.sub(" ", text)):
         found = _e164(_PHONE_LABEL.sub("", candidate), country)
         if found:
             return found

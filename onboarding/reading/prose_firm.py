@@ -23,7 +23,8 @@ _PRESENTING: Final = frozenset(
 )
 _KANA: Final = re.compile(r"\s?[（(]\s?([ァ-ヶー・ \u3000]{3,60})[）)]")
 _BRACKETED: Final = re.compile(r"\.? ?[(/] ?(?P<number>[A-Z]{0,4}[ -]?\d[\d ./-]{4,16}\d[A-Z]?) ?[)/]")
-_BEHIND: Final = re.compile(r",? (?:number|numero|no|nr|n°|nº)\.? (?P<number>[A-Z]{0,4}\d{5,14}[A-Z]?)(?![\w/-])", re.I)
+_CALLED: Final = re.compile(r",? (?:number|numero|no|nr|n°|nº)\.? (?P<number>[A-Z]{0,4}\d{5,14}[A-Z]?)(?![\w/-])", re.I)
+_BARE: Final = re.compile(r", (?P<number>(?:[A-Z]{2})?\d{6,8})(?= ?(?:[),;\n]|\.\s|\.?\Z))")
 _TITLE: Final = re.compile(
     r"[\s:：]{0,3}(?:is |are |ist |est |es |è |é |jest |är |は|는"
     r"|은)?(?P<quote>[\"'«„“「『])?(?P<name>(?(quote)[^\"'»”“」』\n]{2,60}|[^\W\d_a-z][^\n,;.()]{1,60}))"
@@ -87,7 +88,8 @@ def _names(page: Page, merchant: Company | None) -> Iterator[Found]:
 
 def bracketed_number(page: Page, merchant: Company | None) -> list[Found]:
     """The number right behind the merchant's name, in brackets or called so: nothing else is put there in few words."""
-    match = _BRACKETED.match(page.text, merchant.end) or _BEHIND.match(page.text, merchant.end) if merchant else None
+    matches = (form.match(page.text, merchant.end) for form in (_BRACKETED, _CALLED, _BARE)) if merchant else ()
+    match = next(filter(None, matches), None)
     if match is None or not page.is_free(*match.span("number")):
         return []
     page.claim(*match.span("number"))

@@ -179,8 +179,8 @@ def _mention(page: Page, run: list[re.Match[str]]) -> Iterator[Mention]:
         run = run[:-1]
     for index, token in enumerate(run):
         sides = (run[:index], run[index + 1 :])
-        if token.group() in ("y", "e") and all(sum(t.group()[0].isupper() for t in side) > 1 for side in sides):
-            for side in sides:  # "Ana Gil Ruiz y Eva Mora Paz" are two; "Ortega y Gasset" is one
+        if token.group() in ("y", "e") and sum(t.group()[0].isupper() for t in sides[1]) > 1:
+            for side in sides:  # "Ana Gil y Eva Mora" and "Luis y Ana Gil" are two; "José Ortega y Gasset" is one
                 yield from _mention(page, side)
             return
     capitals = [token for token in run if token.group()[0].isupper()]

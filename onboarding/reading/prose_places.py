@@ -60,6 +60,10 @@ _HOME: Final = ("living",)
 _SOMEBODY: Final = re.compile(r":? (?:[^\W\d_a-z][\w'-]{1,25} ){1,3}[^\W\d_a-z][\w'-]{1,25}, ")
 
 
+_MOST_LINES: Final = 3
+_LONGEST_LINE: Final = 40
+
+
 class Place(NamedTuple):
     """An address found, [start, end); ``sure`` 0 to 1."""
 
@@ -151,7 +155,7 @@ def _streets() -> re.Pattern[str]:
 def _start(page: Page, code: int) -> int:
     """Walk back from the postcode over words that may stand in an address."""
     sentence, _ = page.sentence(code)
-    low = max(sentence, code - _LONGEST)
+    low = max(_block(page, sentence, code), code - _LONGEST)
     start = code
     tokens = list(_TOKEN.finditer(page.plain, low, code))
     for token in reversed(tokens):
@@ -181,6 +185,23 @@ def _start(page: Page, code: int) -> int:
             break
         start = token.start()
     return _street_start(page, start, code)
+
+
+def _block(page: Page, line: int, code: int) -> int:
+    """Where an address set in short lines begins: the line with the street, not far above the one with the postcode."""
+    start = line
+    while page.plain[start : start + 1] == "\n":
+        start += 1
+    for _ in range(0 if _STREET.search(page.plain, line, code) else _MOST_LINES):
+        end = start - 1
+        above = page.plain.rfind("\n", 0, max(end, 0)) + 1
+        text = page.plain[above : max(end, 0)].strip()
+        if not text or len(text) > _LONGEST_LINE or any(sign in text for sign in ":@|!?"):
+            return line
+        if _STREET.search(page.plain, above, end):
+            return above
+        start = above
+    return line
 
 
 def _in_company(page: Page, offset: int) -> bool:

@@ -144,8 +144,10 @@ def _is_french_i(page: Page, cue: Cue, event: Event) -> bool:
 def _equally(event: Event, around: _Around, told: Told) -> None:
     """ "Equally", "half each": the whole, or the percentage beside it, in as many parts as there are people."""
     group = around.group()
-    if len(group) < 2 and len(around.before) == len(around.after) == 1:
-        group = [*around.before, *around.after]  # "I own it fifty-fifty with my wife Ann"
+    everybody = [*around.before, *around.after]
+    if len(group) < 2 and (event.label == "halves" or (around.before and around.after)):
+        group = everybody if len({mention.name for mention in everybody}) == len(everybody) == 2 else group
+        # "I own it fifty-fifty with my wife Ann"
     base = around.base()
     told.settled.update(e.start for e in (event, base) if e)
     share = read_share(base.raw) if base else None

@@ -25,6 +25,11 @@ _VALUE_KEYS: Final = (
     "value|val|answer|response|antwort|wert|réponse|valeur|antwoord|waarde|resposta|valor|回答|値|内容|respuesta|risposta|"
     "valore|odpowiedź|wartość|svar|värde|답변|값|text|content|input|data|a|values|답|answers|eingabe|응답|入力|入力値|dato"
 )
+_DAY_KEYS: Final = (
+    "year|jahr|année|annee|jaar|ano|año|anno|rok|år|年|년",
+    "month|monat|mois|maand|mês|mes|mese|miesiąc|månad|月|월",
+    "day|tag|jour|dag|dia|día|giorno|dzień|日|일",
+)
 _SECTION_KEYS: Final = (
     "section|title|group|heading|name|abschnitt|titel|bereich|sección|seccion|grupo|sezione|gruppo|sekcja|grupa|avsnitt|"
     "rubrik|セクション|区分|섹션|구분|rubrique|groupe|sectie|groep|seção|secao|titre|título|titolo|tytuł|label|block|step|page|"
@@ -70,6 +75,9 @@ class _Walk:
         if section:
             title, items_key = section
             self.walk(value[items_key], (*path, title), f"{where}{_shown(items_key)}")
+            return
+        if path and (day := _day(value)):
+            self.collector.add(path, day, where)
             return
         limits = _limits(value, path)
         if limits:
@@ -208,6 +216,18 @@ def _section(value: dict[str, JsonValue]) -> tuple[str, str] | None:
     holders = [k for k, v in value.items() if isinstance(v, list | dict) and _holds_labels(v)]
     others = [k for k in value if k not in titles and k not in holders and isinstance(value[k], list | dict)]
     return (str(value[titles[0]]), holders[0]) if len(titles) >= 1 and len(holders) == 1 and not others else None
+
+
+def _day(value: dict[str, JsonValue]) -> str | None:
+    """``{"day": 3, "month": 5, "year": 2016}`` as the date it is."""
+    parts = {
+        squash(key): scalar_text(inner).strip() for key, inner in value.items() if not isinstance(inner, dict | list)
+    }
+    if len(value) != 3 or len(parts) != 3 or not all(part.isdecimal() for part in parts.values()):
+        return None
+    found = [next((parts[key] for key in parts if key in _words(words)), None) for words in _DAY_KEYS]
+    year, month, day = (int(part) if part else 0 for part in found)
+    return f"{year:04d}-{month:02d}-{day:02d}" if year > 999 and month and day else None
 
 
 def _holds_labels(value: JsonValue) -> bool:

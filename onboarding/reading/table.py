@@ -8,9 +8,10 @@ from typing import Final
 from onboarding.reading.candidate import Candidate
 from onboarding.reading.collect import Collector, Key
 from onboarding.reading.flattened import path_steps
-from onboarding.reading.labels import read_label
+from onboarding.reading.labels import read_label, squash
 from onboarding.reading.legal_forms import is_entity
 from onboarding.reading.placing import PERSON_SCOPES, place
+from onboarding.reading.tables import HEADS
 from onboarding.reading.text import remove_format
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -38,6 +39,7 @@ def read_table(text: str, *, source: str) -> list[Candidate]:
     if not rows:
         return []
     if _is_vertical(rows):
+        rows = rows[squash(rows[0][1]) in HEADS :]
         several = any(_names_merchants(row) for row in rows)
         for number, row in enumerate(rows, start=1):
             _vertical(collector, row, f"row {number}, column {_short(row[0])}", several=several)

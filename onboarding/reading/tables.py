@@ -8,7 +8,7 @@ from onboarding.reading.labels import read_label, squash
 from onboarding.reading.prose_page import Page
 
 _RULE: Final = re.compile(r"[\s|:+=\-─━┼│]*[-=─━]{2,}[\s|:+=\-─━┼│]*")
-_HEADS: Final = frozenset(
+HEADS: Final = frozenset(
     squash(word)
     for word in [
         "field",
@@ -92,7 +92,7 @@ class Table(NamedTuple):
         return self.ruled or any(known(label) for label in labels)
 
     def _is_head(self, header: list[str]) -> bool:
-        return all(squash(cell) in _HEADS or not cell for cell in header)
+        return all(squash(cell) in HEADS or not cell for cell in header)
 
     def _over(self) -> bool:
         """Whether the first row, not the first column, holds the labels."""
