@@ -6,6 +6,7 @@ from typing import Final
 from starlette.datastructures import FormData
 
 from onboarding.errors import BadInput
+from onboarding.letters.words import as_line
 
 SEVERAL: Final = re.compile(r"reason_codes|ask|case|documents|persons\[\d{1,2}\]\.roles")
 """Fields that are ticked or chosen more than once; of every other a page of ours sends one."""
@@ -16,7 +17,7 @@ def said_twice(form: FormData) -> BadInput | None:
     seen: set[str] = set()
     for name, _ in form.multi_items():
         if name in seen and not SEVERAL.fullmatch(name):
-            field = name[:100]
+            field = as_line(name, 100)
             return BadInput(f"{field}: the form says this more than once, so nothing was done.", field=field)
         seen.add(name)
     return None

@@ -76,6 +76,24 @@ def test_in_the_consoles_other_forms(house, ann, case):
     assert send(house.nobody, house, "/console/sign-in", asked).status_code == 422
 
 
+HOSTILE = ("<script>alert(1)</script>", "{{7*7}}", "\u202edo", "a\r\nSet-Cookie: b=1", "x" * 5000, "")
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name[:12]))
+def test_a_fields_name_is_only_text(house, ann, case, name):
+    link = house.links(case["id"], "ann@reviewers.example")["reject"]
+    text = page(send(house.nobody, house, link, [(name, "1"), (name, "2")]), 422)
+    form = ann.form(f"/console/cases/{case['id']}")
+    pairs = [("csrf", form["csrf"]), ("review_id", form["review_id"]), ("action", "reject"), (name, "1"), (name, "2")]
+    answer = send(ann.http, house, f"/console/cases/{case['id']}/decision", pairs)
+    assert answer.status_code == 422
+    for shown in (text, answer.text):
+        assert "<script>alert" not in shown
+        assert "49:" not in shown
+        assert len(shown) < 5_000
+    assert waits(house, case)
+
+
 def test_what_may_be_ticked_more_than_once_still_may(house, ann):
     first, second = house.case(), house.case()
     csrf = ann.form("/console?status=waiting")["csrf"]
