@@ -243,3 +243,18 @@ def test_a_date_in_parts_is_one():
 def test_the_head_of_a_table_of_labels_is_no_value():
     got = fields("Name;Wert\nFirma;Moos GmbH\nPLZ;50996\nOrt;Köln\n", "csv")
     assert got["legal_name"] == "Moos GmbH"
+
+
+def test_a_name_with_an_old_word_in_it_keeps_its_number():
+    assert fields("We are Old Mill Foods Ltd, company number 13456789.")["registration_number"] == "13456789"
+
+
+def test_one_name_said_short_and_in_full_is_no_contradiction():
+    for other in ("BLUE FERN LTD.", "Blue Fern Limited", "Blue Fern"):
+        assert codes(reading_of({"company_name": "Blue Fern Ltd", "companyName": other}, "json")) == set()
+
+
+def test_a_persons_later_word_settles_what_the_letter_left_open():
+    letter = Part(source="input", kind="application", format="text", content=f"We are Blue Fern Ltd. {IBAN_TAKEN_BACK}")
+    settled = Part(source="review", kind="corrections", format="json", content={"bank.iban": HIS})
+    assert codes(read(Submission(version=1, parts=[letter, settled]), as_of=AS_OF)) == set()

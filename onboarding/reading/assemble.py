@@ -81,8 +81,10 @@ def _show_corrections(by_path: Found, draft: Draft) -> None:
     """A value that the writer took back for another is a contradiction that a person looks at."""
     told = {finding.path for finding in draft.findings if finding.code == "FIELD_CONFLICT"}
     for path, standings in by_path.items():
-        corrected = [s.candidate for s in standings if (s.candidate.label or "").startswith(CORRECTION)]
-        others = [s.candidate for s in standings if s.candidate not in corrected]
+        newest = max(standing.level for standing in standings)
+        candidates = [standing.candidate for standing in standings if standing.level == newest]
+        corrected = [c for c in candidates if (c.label or "").startswith(CORRECTION)]
+        others = [c for c in candidates if c not in corrected]
         if corrected and others and path not in told:
             text = f"{path}: {raw_text(others[0].raw)} is corrected to {raw_text(corrected[-1].raw)}"[:500]
             draft.raise_("FIELD_CONFLICT", text, path, corrected[-1], others[0])

@@ -4,12 +4,16 @@ A reader of an input (JSON, CSV, labelled text, prose, MIME, PDF) only says *wha
 candidates. Normalising, choosing between candidates, conflicts and proposals happen once, in ``assemble.py``.
 """
 
+from typing import Final
+
 from pydantic import JsonValue
 
 from onboarding.model import Value
 
-CORRECTION = "correction"
+CORRECTION: Final = "correction"
 """How the label begins of a value that the writer states in place of one he took back."""
+ONE_ONLY: Final = frozenset(["registration_number", "vat_number", "tax_id", "bank.iban"])
+"""Numbers of which a merchant has one: another one in the same text contradicts it, and is no second address."""
 
 
 class Candidate(Value):

@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 from pydantic import JsonValue
 
 from onboarding.finding import Evidence, Finding, finding
-from onboarding.reading.candidate import Candidate
+from onboarding.names import company_words
+from onboarding.reading.candidate import ONE_ONLY, Candidate
 from onboarding.reading.result import FieldSource
 from onboarding.reading.text import Scalar, fold, scalar_text
 
@@ -19,10 +20,8 @@ RAISED_BY: Final = "rule:reading.{rule}@1"
 _CLOSE: Final = 0.25
 _ALIKE: Final = 0.12
 """How far apart two statements of one source may be to contradict each other: both are stated as plainly."""
-_ONE_ONLY: Final = frozenset(
-    ["legal_name", "registration_number", "vat_number", "tax_id", "bank.iban", "bank.account_number"]
-)
-"""Fields of which a merchant has one: two in one source are a contradiction, not a second address."""
+_ONE_ONLY: Final = frozenset(["legal_name", "bank.account_number", *ONE_ONLY])
+"""Fields of which a merchant has one: two in one source are a contradiction."""
 _LONGEST_RAW: Final = 2000
 _WORTH_KEEPING: Final = 0.3
 _SINGLE: Final = (
@@ -171,15 +170,21 @@ def _conflicts(path: str | None, best: Chosen, value: Any, candidate: Candidate)
     if value == best.value:
         return False
     if candidate.source == best.candidate.source:
-        alike = path in _ONE_ONLY and _form(value) == _form(best.value)
+        alike = path in _ONE_ONLY and _form(value) == _form(best.value) and not _is_longer(value, best.value)
         return alike and best.candidate.confidence - candidate.confidence <= _ALIKE
     return best.candidate.confidence - candidate.confidence <= _CLOSE
 
 
 def _form(value: Any) -> str:
-    """The form of a number (a SIREN is no other SIRET); every name has one form, unless it holds the other."""
+    """The form of a number: a SIREN is no other SIRET. All names are of one form."""
     text = fold(scalar_text(value))
     return re.sub("[a-z]", "A", re.sub(r"\d", "9", text)) if any(map(str.isdigit, text)) else ""
+
+
+def _is_longer(one: Any, other: Any) -> bool:
+    """ "Blue Fern", "Blue Fern Limited" and "BLUE FERN LTD." are one name, the others said in full."""
+    short, long = sorted(("".join(company_words(scalar_text(value))) for value in (one, other)), key=len)
+    return short in long
 
 
 def _conflict_text(path: str | None, best: Chosen, value: Any, candidate: Candidate) -> str:

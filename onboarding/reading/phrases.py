@@ -8,7 +8,7 @@ from onboarding.reading.cues import Cue
 from onboarding.reading.people import Mention, mentions
 from onboarding.reading.prose_page import Page, prose_phrases
 from onboarding.reading.prose_people import read_people
-from onboarding.reading.prose_stakes import RATIO
+from onboarding.reading.prose_stakes import ratio_in
 from onboarding.reading.text import has_cjk
 
 _LONGEST: Final = 2000
@@ -30,7 +30,7 @@ def is_told(text: str) -> bool:
     if has_cjk(text):
         return False
     cues = [cue for cue in prose_phrases().find(text) if cue.concept in _TELLING]
-    return any(_is_no_name(text, cue) for cue in cues) or bool(RATIO.search(text))
+    return any(_is_no_name(text, cue) for cue in cues) or ratio_in(text) is not None
 
 
 def _is_no_name(text: str, cue: Cue) -> bool:

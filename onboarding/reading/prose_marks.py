@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
+from onboarding.reading.candidate import ONE_ONLY
 from onboarding.reading.cues import Cue, Phrases
 from onboarding.reading.identifiers import SCHEMES
 from onboarding.reading.placing import place
@@ -19,7 +20,6 @@ from onboarding.reading.vocabulary import load_words
 _IDS: Final = (*SCHEMES, "account_number", "clabe", "bank_code", "branch_code", "routing_number", "mcc")
 _SHAPED: Final = {"phone": ("phone",), "iban": ("iban",), "email": ("email",), "website": ("url",)}
 _BANK: Final = ("account_number", "bank_code", "branch_code", "routing_number")
-_ONE_ONLY: Final = ("registration_number", "vat_number", "tax_id", "bank.iban")
 _NEAR: Final = 40
 _NOT: Final = re.compile(r"(?<!\w)(?:not|nicht|pas|niet|nie|inte)(?: (?:at|to|on|an|auf|a|en|naar|na))? ?$")
 _OTHERS: Final = ("fax", "bic", "lei", "duns", "rea", "corp_reg_kr", "national_id", "passport_number", "other")
@@ -86,13 +86,17 @@ def read_marks(page: Page) -> list[Found]:
 
 def statement(mark: Found) -> tuple[str, str]:
     """What a found value states anew: of numbers that a merchant has one of, each other number; else the field."""
-    return mark.path, "".join(filter(str.isalnum, mark.raw)).upper() if mark.path in _ONE_ONLY else ""
+    return mark.path, "".join(filter(str.isalnum, mark.raw)).upper() if mark.path in ONE_ONLY else ""
 
 
 def is_others(page: Page, start: int, end: int) -> bool:
-    """Whether a number is somebody else's or of the past: "our accountant's VAT number", "… is their account"."""
+    """Whether a number is somebody else's or of the past: "our accountant's VAT number", "… is their account".
+
+    A capital is a name's: "Old Mill Ltd".
+    """
     first, last = page.sentence(start)
-    if page.cues_in(max(first, start - _NEAR), start, "theirs") or _NOT.search(page.low, first, start):
+    theirs = page.cues_in(max(first, start - _NEAR), start, "theirs")
+    if any(page.plain[cue.start].islower() for cue in theirs) or _NOT.search(page.low, first, start):
         return True
     stop = min((at for sign in ".;" if (at := page.plain.find(sign, end, last)) >= 0), default=last)
     return bool(page.cues_in(end, min(stop, end + _NEAR), "not_ours"))

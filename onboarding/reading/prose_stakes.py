@@ -23,7 +23,7 @@ _ASIDE: Final = (*_BESIDE, "director", "owner", "born", "nationality")
 _PARTED: Final = ("holds_alone", "rest", *FRACTIONS)
 """What tells two names apart: a verb or a share between them."""
 _MOST_WORDS: Final = 4
-RATIO: Final = re.compile(r"(?<![\d/.,:-])\d{1,2}(?: ?[/:-] ?\d{1,2}){1,3}(?![\d/:-]|[.,]\d)")
+_RATIO: Final = re.compile(r"(?<![\d/.,:-])\d{1,2}(?: ?[/:-] ?\d{1,2}){1,3}(?![\d/:-]|[.,]\d)")
 _PLURAL: Final = re.compile(r"(?<!\w)(?:are|were|sind|waren|sont|zijn|sao|son|sono|sa|ar)(?!\w)")
 _CLOSE: Final = 12
 
@@ -175,15 +175,21 @@ def _in_turn(page: Page, stated: list[Event], people: list[Mention], told: Told)
 
 def _by_ratio(page: Page, bounds: tuple[int, int], people: list[Mention], told: Told) -> None:
     """ "60/40 between A and B": parts that make a hundred, one for each of the people in a row."""
-    match = RATIO.search(page.plain, *bounds)
-    parts = [int(part) for part in re.findall(r"\d+", match.group())] if match else []
-    if match is None or sum(parts) != 100:
+    match = ratio_in(page.plain, *bounds)
+    if match is None:
         return
+    parts = re.findall(r"\d+", match.group())
     group = _run(page, [m for m in people if m.end <= match.start()][::-1])[::-1]
     group = group if len(group) > 1 else _run(page, [m for m in people if m.start >= match.end()])
     if len(group) == len(parts):
         events = [Event("ownership_pct", f"{part} %", *match.span(), match.group()) for part in parts]
         _give(told, events, group)
+
+
+def ratio_in(text: str, start: int = 0, end: int | None = None) -> re.Match[str] | None:
+    """The first numbers with strokes between them that make a hundred: "60/40", "50:30:20"."""
+    found = _RATIO.finditer(text, start, len(text) if end is None else end)
+    return next((match for match in found if sum(map(int, re.findall(r"\d+", match.group()))) == 100), None)
 
 
 def _give(told: Told, events: Sequence[Event], group: Sequence[Mention]) -> None:

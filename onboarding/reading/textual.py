@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, Final
 
 from onboarding.reading import markup, mime, threads
-from onboarding.reading.candidate import Candidate
+from onboarding.reading.candidate import ONE_ONLY, Candidate
 from onboarding.reading.form_reader import FormReader
 from onboarding.reading.places import Places
 from onboarding.reading.prose import read_corrections, read_prose
@@ -25,8 +25,6 @@ LONGEST: Final = 200_000
 """Characters that are read; no honest application has more, and what stands behind them is kept but not looked at."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MAIL: Final = re.compile(r"(?:no-?reply|do-?not-?reply|mailer-daemon|postmaster)", re.I)
-_ONE_ONLY: Final = frozenset(["registration_number", "vat_number", "tax_id", "bank.iban"])
-"""Numbers of which a merchant has one: what prose says beside a label's may contradict it."""
 _PERSON: Final = re.compile(r"persons\[(\d+)\]\.(.+)")
 
 
@@ -83,7 +81,7 @@ class _Reader:
         found, people = read_prose(self.page, sender=self.thread.sender_name)
         stated = {candidate.path for candidate in self.candidates}
         for item in found:
-            if not _is_stated(item.path, stated) or item.path in _ONE_ONLY:
+            if not _is_stated(item.path, stated) or item.path in ONE_ONLY:
                 self._add(item)
         self._correct()
         self._people(people)
