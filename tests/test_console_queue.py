@@ -117,6 +117,27 @@ def test_passages_are_marked_where_they_stand_even_when_they_overlap():
     assert found.places == {"a": "at-1", "b": "at-2", "d": "at-4"}
 
 
+MAIL = (
+    "From: Ada Price <ada@heron.example.com>\nMessage-ID: <1@heron.example.com>\nReceived: by mx.example.com\n"
+    "Subject: =?utf-8?q?Caf=C3=A9?=\nContent-Type: text/plain; charset=utf-8\n"
+    "Content-Transfer-Encoding: quoted-printable\n\nWe are Blue Heron Ltd, 12 High=\n Street, Bath BA1 5AA.\n"
+)
+
+
+def test_a_mail_is_shown_as_its_places_count_it_with_the_words_marked(house):
+    headers = {"Content-Type": "message/rfc822"}
+    case = house.rest(house.backend.post("/v1/cases", content=MAIL, headers=headers).json()["id"])
+    page = Browser(house).sign_in("ann").get(f"/console/cases/{case['id']}").text
+    lines = re.findall(r'<p><span class="label">(\d+)</span> <bdi>(.*)</bdi></p>', page)
+    shown = [(number, re.sub(r"<[^>]+>", "", line)) for number, line in lines]
+    where = case["provenance"]["legal_name"]["where"]
+    assert shown[3] == ("4", "We are Blue Heron Ltd, 12 High Street, Bath BA1 5AA.")
+    assert where.startswith("line 4, ")
+    assert {"Blue Heron Ltd"} <= set(re.findall("<mark>(.*?)</mark>", lines[3][1]))
+    assert [line for _, line in shown[1:3]] == ["Subject: Café", ""]
+    assert ("2", "Message-ID: &lt;1@heron.example.com&gt;") in shown, "and as it came"
+
+
 def test_a_json_value_is_shown_leaf_by_leaf_and_numbers_stay_numbers():
     content = {"a": {"b c": [1, True, None, 0.5]}, "form": [{"label": "Name", "value": "Oak Ltd"}], "none": {}}
     wanted = {"legal_name": Passage("at-1", "input", "$.form[0]", "Oak Ltd")}

@@ -5,11 +5,13 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
 from onboarding.case import CaseView
+from onboarding.reading import mime
 from onboarding.rows import DELIMITERS
 from onboarding.submission import Part
 
@@ -39,7 +41,8 @@ class Shown(NamedTuple):
 class PartShown(NamedTuple):
     """``lines`` is empty for what is no text; ``more`` counts the lines that are not shown.
 
-    ``pending``: pages of it that something was read from are not at hand yet.
+    ``pending``: pages of it that something was read from are not at hand yet. ``raw``: of a mail whose readable view
+    the lines are, its own lines as they came.
     """
 
     number: int
@@ -47,6 +50,7 @@ class PartShown(NamedTuple):
     lines: list[Shown]
     more: int
     pending: bool = False
+    raw: Sequence[Shown] = ()
 
 
 class Passage(NamedTuple):
@@ -100,18 +104,30 @@ def sources(parts: Sequence[Part], wanted: dict[str, Passage], pages: Pages | No
         rendered = [Shown(label, _pieces(text, spans.get(at, []))) for at, (label, text) in enumerate(lines)]
         placed |= {anchor for of_line in spans.values() for _, _, anchor in of_line}
         more = max(0, len(rendered) - MOST_LINES)
-        shown.append(PartShown(index, part, rendered[:MOST_LINES], more, pending=texts is None))
+        raw = [Shown(label, _pieces(text, [])) for label, text in _as_sent(part)]
+        shown.append(PartShown(index, part, rendered[:MOST_LINES], more, pending=texts is None, raw=raw))
     return Sources(shown, {name: passage.anchor for name, passage in wanted.items() if passage.anchor in placed})
 
 
 def _lines(part: Part) -> Iterator[tuple[str, str]]:
     if part.format == "text" and isinstance(part.content, str):
-        for number, line in enumerate(part.content.split("\n"), start=1):
-            yield str(number), line
+        yield from _numbered(mime.decode(part.content))  # places count the lines of a mail's readable view
     elif part.format == "csv" and isinstance(part.content, str):
         yield from _cells(part.content)
     elif part.format == "json":
         yield from _leaves(part.content, "" if part.kind in ("answers", "corrections") else "$")
+
+
+def _as_sent(part: Part) -> list[tuple[str, str]]:
+    """The first lines of a mail as it came, where they are not what is shown."""
+    if part.format != "text" or not isinstance(part.content, str) or not mime.is_mime(part.content):
+        return []
+    return list(islice(_numbered(part.content), MOST_LINES))
+
+
+def _numbered(text: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        yield str(number), line
 
 
 def _page_lines(texts: Mapping[int, str]) -> Iterator[tuple[str, str]]:
