@@ -111,6 +111,19 @@ def test_an_answer_about_the_control_person_meets_the_person_already_named() -> 
     assert reading.application.persons[1].roles == ["owner", "control_person"]
 
 
+@pytest.mark.parametrize("said", ["me, Callum Reid", "Me - Callum Reid", "Callum Reid, me", "Callum Reid (me)"])
+def test_who_answers_for_themselves_is_neither_another_person_nor_from_montenegro(said: str) -> None:
+    people = answered(("answers", {"persons.control_person": said})).application.persons
+    assert [p.name for p in people] == ["Isla Reid", "Callum Reid"]
+    assert people[1].roles == ["owner", "control_person"]
+    assert people[1].nationality is None
+
+
+def test_a_code_of_two_letters_is_a_nationality_in_capitals_only() -> None:
+    people = answered(("answers", {"persons.control_person": "Jane Doe, ME"})).application.persons
+    assert (people[2].name, people[2].nationality) == ("Jane Doe", "ME")
+
+
 def test_a_corrected_amount_keeps_the_stated_currency() -> None:
     reading = answered(("corrections", {"expected_annual_volume.amount": "2,500.50"}))
     assert (reading.application.expected_annual_volume.amount, reading.application.expected_annual_volume.currency) == (

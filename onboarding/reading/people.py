@@ -27,6 +27,8 @@ _LEAD: Final = re.compile(
     r"^\s*(?:지분율?|持分|持株|shares?|anteile?|parts|quote|udziały|andelar)\s*[=:：]\s*", re.IGNORECASE
 )
 _TOGETHER: Final = re.compile(r"\s(?:and|und|et|en|e|y|i|och|&)\s|兼|및|と")
+_ONESELF: Final = re.compile(r"^\s*(?:[Mm]e|[Mm]yself)\s*[,:–—-]\s*|\s*[,:–—-]\s*(?:[Mm]e|[Mm]yself)\s*$")
+"""Who answers, in the answer ("me, Ada Price"): no name, and no Montenegro."""
 _NAME: Final = re.compile(r"[^\W\d_][^\d@%:;()\[\]{}<>/|,]{1,80}")
 
 
@@ -168,7 +170,7 @@ def _outside_brackets(text: str) -> list[str]:
 
 def _mention(piece: str) -> Mention | None:
     inside = re.findall(r"[(\[（]([^()\[\]（）]*)[)\]）]", piece)
-    outside = re.sub(r"[(\[（][^()\[\]（）]*[)\]）]", " ", piece).strip()
+    outside = _ONESELF.sub("", re.sub(r"[(\[（][^()\[\]（）]*[)\]）]", " ", piece)).strip()
     details: list[tuple[str, str]] = []
     name = ""
     family_first = re.fullmatch(r"([^,\d]{1,60}), ([^,\d]{1,60})", outside)
@@ -203,15 +205,20 @@ def _detail(part: str) -> tuple[str, list[tuple[str, str]]] | None:
     if kinds and len(rest.split()) <= 6:
         named = _beside_office(rest)
         return named, [*found, ("roles", rest.replace(named, " ").strip() if named else rest)]
-    if rest and rest[0].islower() and (country_code(rest)):
+    if rest and rest[0].islower() and _is_nationality(rest):
         return "", [*found, ("nationality", rest)]
-    if not found and rest and len(rest.split()) == 1 and country_code(rest) and not has_cjk(rest):
+    if not found and rest and len(rest.split()) == 1 and _is_nationality(rest) and not has_cjk(rest):
         return "", [("nationality", rest)]
     if found:
         return (rest if _looks_like_name(rest) else ""), found
     if not rest and read_share(text):
         return "", [("ownership_pct", text)]
     return None
+
+
+def _is_nationality(text: str) -> bool:
+    """Whether it names a country; a code of two letters is written in capitals, else it is a word (me, it, is)."""
+    return (len(text) > 2 or text.isupper()) and country_code(text) is not None
 
 
 def _beside_office(text: str) -> str:
