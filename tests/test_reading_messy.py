@@ -258,3 +258,25 @@ def test_a_persons_later_word_settles_what_the_letter_left_open():
     letter = Part(source="input", kind="application", format="text", content=f"We are Blue Fern Ltd. {IBAN_TAKEN_BACK}")
     settled = Part(source="review", kind="corrections", format="json", content={"bank.iban": HIS})
     assert codes(read(Submission(version=1, parts=[letter, settled]), as_of=AS_OF)) == set()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "phone 01223 456 111 (the shop is closed on Mondays)",
+        "10 years old, tel 01223 456 111",
+        "customers can leave their number or call us on 01223 456 111",
+    ],
+)
+def test_small_words_near_a_number_do_not_take_it_from_the_merchant(told):
+    assert fields(f"We are Blue Fern Ltd, {told}.")["contact.phone"] == "01223456111"
+
+
+def test_several_cells_of_one_label_are_read_together_where_they_may_be():
+    got = fields("Company,Blue Fern Ltd,\nOwner,Ada Price,60%\nTurnover,120000,GBP\n", "csv")
+    assert (got["persons[0].ownership_pct"], got["expected_annual_volume.currency"]) == (60, "GBP")
+
+
+def test_the_register_behind_a_german_number_is_its_court():
+    got = fields("Moos GmbH & Co. KG, HRA 12345 AG Köln, vertreten durch die Moos Verwaltungs GmbH, HRB 54321 AG Köln.")
+    assert (got["legal_name"], got["registration_number"]) == ("Moos GmbH & Co. KG", "Köln HRA 12345")

@@ -176,3 +176,17 @@ def test_who_writes_we_own_it_by_halves_with_his_partner_holds_one():
 
 def test_a_word_for_a_family_is_nobodys_share():
     assert shares(f"{FIRM}100% family owned, Ada Price 60%, Bo Ray 40%.") == BOTH
+
+
+def test_shares_in_brackets_do_not_part_directors():
+    told = "The directors are Ada Price (60%) and Bo Ray (40%)"
+    people = read(submission_of(f"{FIRM}{told}."), as_of=AS_OF).application.persons
+    assert {person.name: (person.ownership_pct, person.roles) for person in people} == {
+        "Ada Price": (60, ["owner", "director"]),
+        "Bo Ray": (40, ["owner", "director"]),
+    }
+
+
+def test_an_interest_is_a_share_and_a_name_like_a_tax_is_a_name():
+    assert shares(f"{FIRM}Ada Price holds a 60% interest, Bo Ray a 40% interest.") == BOTH
+    assert shares(f"{FIRM}Owners: 60% Ada Price, 40% Iva Novak.") == {"Ada Price": 60, "Iva Novak": 40}

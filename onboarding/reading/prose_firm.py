@@ -24,7 +24,7 @@ _PRESENTING: Final = frozenset(
 _KANA: Final = re.compile(r"\s?[（(]\s?([ァ-ヶー・ \u3000]{3,60})[）)]")
 _BRACKETED: Final = re.compile(r"\.? ?[(/] ?(?P<number>[A-Z]{0,4}[ -]?\d[\d ./-]{4,16}\d[A-Z]?) ?[)/]")
 _CALLED: Final = re.compile(r",? (?:number|numero|no|nr|n°|nº)\.? (?P<number>[A-Z]{0,4}\d{5,14}[A-Z]?)(?![\w/-])", re.I)
-_BARE: Final = re.compile(r", (?P<number>(?:[A-Z]{2})?\d{6,8})(?= ?(?:[),;\n]|\.\s|\.?\Z))")
+_BARE: Final = re.compile(r", (?P<number>[A-Z]{2}\d{6}|\d{8})(?= ?(?:[),;\n]|\.\s|\.?\Z))")
 _TITLE: Final = re.compile(
     r"[\s:：]{0,3}(?:is |are |ist |est |es |è |é |jest |är |は|는"
     r"|은)?(?P<quote>[\"'«„“「『])?(?P<name>(?(quote)[^\"'»”“」』\n]{2,60}|[^\W\d_a-z][^\n,;.()]{1,60}))"

@@ -22,6 +22,10 @@ _SHAPED: Final = {"phone": ("phone",), "iban": ("iban",), "email": ("email",), "
 _BANK: Final = ("account_number", "bank_code", "branch_code", "routing_number")
 _NEAR: Final = 40
 _NOT: Final = re.compile(r"(?<!\w)(?:not|nicht|pas|niet|nie|inte)(?: (?:at|to|on|an|auf|a|en|naar|na))? ?$")
+_OURS: Final = re.compile(
+    r"(?<!\w)(?:us|our|my|me|uns|unser\w*|mein\w*|mich|nous|notre|nos|mon|ma|nuestr\w*|mi|ons|onze|mijn|noi|nostr\w*|mio|mia"
+    r"|nosso|nossa|meu|minha|nasz\w*|moj\w*|var|vart|oss|min|mitt)(?!\w)"
+)
 _OTHERS: Final = ("fax", "bic", "lei", "duns", "rea", "corp_reg_kr", "national_id", "passport_number", "other")
 _VALUE: Final = re.compile(
     r"[A-Z0-9]{2}\.?[A-Z0-9]{3}\.?[A-Z0-9]{3}/[A-Z0-9]{4}-?\d{2}(?!\w)"
@@ -45,7 +49,7 @@ _COURT: Final = (
     r"(?:Amtsgerichts?|AG|Handelsregister(?:\s(?:des|beim|von|der))?(?:\sAmtsgerichts?)?|Registergericht)\s+"
     r"(?P<court>[A-ZÄÖÜ][\wäöüß-]{1,30}(?:\s(?:am|an der|im)\s[A-ZÄÖÜ][\wäöüß]{1,20}|\s\([A-ZÄÖÜ][\wäöüß]{1,20}\))?)"
 )
-_GERMAN: Final = re.compile(r"HR\s?[AB][\s:]{0,2}(?:Nr\.?\s?|Nummer\s)?\d{1,7}(?:\s?[A-Z]{1,2}(?![\w]))?")
+_GERMAN: Final = re.compile(r"HR\s?[AB][\s:]{0,2}(?:Nr\.?\s?|Nummer\s)?\d{1,7}(?:\s?(?!AG )[A-Z]{1,2}(?![\w]))?")
 _COURT_NEAR: Final = re.compile(_COURT)
 _BARE_COURT: Final = re.compile(r"(?:^|[\s,(:])([A-ZÄÖÜ][a-zäöüß-]{2,30})[ ,]{1,2}$")
 _AUSTRIAN: Final = re.compile(r"FN[ :]{0,2}\d{5,6}\s?[a-z](?!\w)")
@@ -96,10 +100,17 @@ def is_others(page: Page, start: int, end: int) -> bool:
     """
     first, last = page.sentence(start)
     theirs = page.cues_in(max(first, start - _NEAR), start, "theirs")
-    if any(page.plain[cue.start].islower() for cue in theirs) or _NOT.search(page.low, first, start):
+    if any(_is_said_of(page, cue, start) for cue in theirs) or _NOT.search(page.low, first, start):
         return True
     stop = min((at for sign in ".;" if (at := page.plain.find(sign, end, last)) >= 0), default=last)
     return bool(page.cues_in(end, min(stop, end + _NEAR), "not_ours"))
+
+
+def _is_said_of(page: Page, cue: Cue, start: int) -> bool:
+    """Whether "their", "old" goes on to what starts at ``start``: without a comma, and with no "us", "our" after it."""
+    between = page.low[cue.end : start]
+    own = _OURS.search(between) or any(sign in between for sign in ",;()")
+    return page.plain[cue.start].islower() and not own
 
 
 def _longest(cues: list[Cue]) -> list[Cue]:

@@ -16,6 +16,7 @@ from onboarding.reading.prose_page import Page
 
 _CONJUNCTION: Final = r"(?:and|und|sowie|et|en|e|y|i|oraz|och|&|と|및|와|과)"
 _TIGHT: Final = re.compile(rf"[\s,]*(?:{_CONJUNCTION}(?![^\W\d_])(?:\s+[^\W\d_]+){{0,3}})?[\s,]*")
+_BRACKET: Final = re.compile(r"\s?\([^()\n]{0,80}\)")
 _JOINED: Final = re.compile(rf"(?:^|[\s,]){_CONJUNCTION}(?:[\s,]|$)")
 _BESIDE: Final = ("title", "relative", "first_person")
 """What may stand between two names of one enumeration besides commas and "and": "Ada and her brother Bo"."""
@@ -94,21 +95,26 @@ def _run(page: Page, people: list[Mention]) -> list[Mention]:
     return tight if len(tight) > 1 else _linked(page, people, tight=False)
 
 
-def _linked(page: Page, people: list[Mention], *, tight: bool) -> list[Mention]:
+def _linked(page: Page, people: list[Mention], *, tight: bool, past: bool = False) -> list[Mention]:
     run: list[Mention] = people[:1]
     for last, mention in pairwise(people):
-        if not _adjoin(page, *sorted((last, mention)), tight=tight):
+        if not _adjoin(page, *sorted((last, mention)), tight=tight, past=past):
             break
         if mention.name != last.name:
             run.append(mention)
     return run
 
 
-def _adjoin(page: Page, left: Mention, right: Mention, *, tight: bool) -> bool:
-    """Whether two names are parts of one enumeration; loosely with a birth date, an office, a few words between."""
-    rest = without_cues(page, left.end, right.start, *(_BESIDE if tight else _ASIDE))
+def _adjoin(page: Page, left: Mention, right: Mention, *, tight: bool, past: bool) -> bool:
+    """Whether two names are parts of one enumeration; loosely with a birth date, an office, a few words between.
+
+    ``past`` what stands in brackets: "Ada (60 %) and Bo (40 %)" are one enumeration of directors, not of holders.
+    """
+    bracket = _BRACKET.match(page.plain, left.end, right.start) if past else None
+    start = bracket.end() if bracket else left.end
+    rest = without_cues(page, start, right.start, *(_BESIDE if tight else _ASIDE))
     if tight:
-        return _TIGHT.fullmatch(rest) is not None and not page.cues_in(left.end, right.start, *_PARTED)
+        return _TIGHT.fullmatch(rest) is not None and not page.cues_in(start, right.start, *_PARTED)
     for span in page.spans_in(left.end, right.start, "date"):
         rest = rest.replace(page.low[span.start : span.end], " ")
     return len(rest.split()) <= _MOST_WORDS and not any(sign in rest for sign in ";:%")
@@ -205,7 +211,7 @@ def together(page: Page, event: Event, target: Mention, here: list[Mention]) -> 
     side = [m for m in here if (m.end <= event.start) == (target.end <= event.start)]
     side = side[::-1] if target.end <= event.start else side
     side = side[side.index(target) :] if target in side else [target]
-    run = sorted(_linked(page, side, tight=True))
+    run = sorted(_linked(page, side, tight=True, past=event.field not in ("ownership_pct", "rest")))
     if len(run) < 2 or not _JOINED.search(without_cues(page, run[-2].end, run[-1].start, *_BESIDE)):
         return [target]
     alone = page.cues_in(run[-1].end, run[-1].end + _CLOSE, "holds_alone")

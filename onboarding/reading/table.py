@@ -15,8 +15,11 @@ from onboarding.reading.tables import HEADS
 from onboarding.reading.text import remove_format
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
-_IN_CELLS: Final = frozenset([None, "address", "address.line1", "business_description"])
-"""Values that may stand in several cells behind their label; behind others stands a note."""
+_IN_ONE_CELL: Final = frozenset(
+    ["legal_name", "trading_name", "registration_number", "vat_number", "tax_id", "incorporation_date", "bank.iban",
+     "website", "contact.email", "contact.phone", "mcc"]
+)  # fmt: skip
+"""Values that never stand in several cells: what stands behind them is a note."""
 _MOST_COLUMNS: Final = 2000
 _MOST_ROWS: Final = 200
 WRAPPERS: Final = (
@@ -176,7 +179,7 @@ def _names_merchants(row: Sequence[str]) -> bool:
 
 def _vertical(collector: Collector, row: Sequence[str], where: str, *, several: bool) -> None:
     """One label with its value, perhaps in several cells; of several merchants the first, and the others' names."""
-    if not several and place((row[0],)).path in _IN_CELLS:
+    if not several and place((row[0],)).path not in _IN_ONE_CELL:
         collector.add((row[0],), _joined(row[1:]), where)
         return
     collector.add((row[0],), row[1], where)
