@@ -218,6 +218,8 @@ def test_an_owner_before_a_street_is_no_part_of_the_address():
 def test_what_is_not_to_be_used_is_not_read():
     told = "Blue Fern Ltd. Please do not use billing@bluefern.example.com, write to hello@bluefern.example.com."
     assert fields(told)["contact.email"] == "hello@bluefern.example.com"
+    told = f"Blue Fern Ltd. Do NOT pay to {OTHER} any more, that account is closed. Use {HIS}."
+    assert fields(told)["bank.iban"] == HIS
 
 
 def test_an_address_in_a_signatures_lines_is_one():

@@ -110,7 +110,8 @@ def _is_said_of(page: Page, cue: Cue, start: int) -> bool:
     """Whether "their", "old" goes on to what starts at ``start``: without a comma, and with no "us", "our" after it."""
     between = page.low[cue.end : start]
     own = _OURS.search(between) or any(sign in between for sign in ",;()")
-    return page.plain[cue.start].islower() and not own
+    no_name = page.plain[cue.start].islower() or " " in page.plain[cue.start : cue.end]
+    return no_name and not own
 
 
 def _longest(cues: list[Cue]) -> list[Cue]:
