@@ -16,6 +16,7 @@ from checkpoints.postgres_posts import Posts
 from checkpoints.postgres_trouble import Patience, is_passing
 from checkpoints.queue import JobQueue
 from checkpoints.transaction import Job, Sink, Tx, answer, orphaned
+from checkpoints.unstored import Unstored
 from onboarding.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Lane:
         self._done = done
         self._posts = posts
         self._queue = JobQueue()
+        self._unstored = Unstored()
+        self._stored = 0
         self._kept: tuple[Connection, Wire] | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -64,11 +67,44 @@ class Lane:
         self._thread.join()
 
     def _run(self) -> None:
-        while batch := self._queue.take():
-            if self._posts is None or not self._posts.together(batch):
-                self._apart(batch)
-            answer(batch)
+        while (batch := self._queue.take(self._unstored.pause)) is not None:
+            self._again()
+            if batch:
+                if self._posts is None or not self._posts.together(batch):
+                    self._apart(batch)
+                self._answer(batch)
+        self._last_words()
         self._hang_up()
+
+    def _answer(self, batch: list[Job]) -> None:
+        """But for what is tried again."""
+        self._stored += any(job.error is None for job in batch)
+        kept = self._unstored.after(batch, self._stored)
+        answered = [job for job in batch if job not in kept] if kept else batch
+        for job in answered:
+            if job.work is not None and job.error is not None:  # nobody waits for it
+                _log.error("posted write failed: %s", type(job.error).__name__)
+        answer(answered)
+
+    def _again(self) -> None:
+        """Before anything else: what was posted and met a storage that failed."""
+        self._unstored.wake()
+        while self._posts is not None and (job := self._unstored.take()) is not None:
+            self._posts.alone(job)
+            self._answer([job])
+
+    def _last_words(self) -> None:
+        """Try once more what is left; a storage that is away for one is away for all."""
+        away: BaseException | None = None
+        for job in self._unstored.rest():
+            assert self._posts is not None
+            job.error = away
+            if away is None:
+                self._posts.alone(job)
+                away = job.error if isinstance(job.error, StorageUnavailable) else None
+            if job.error is not None:
+                _log.error("posted write failed: %s", type(job.error).__name__)
+            answer([job])
 
     def _apart(self, batch: Sequence[Job]) -> None:
         """What goes to one sink together, posted work each alone, in their order."""

@@ -1,6 +1,5 @@
 """What was posted and the rows of state around it, committed together: the trail is never behind the checkpoints."""
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
@@ -9,8 +8,6 @@ from typing import Any
 from checkpoints import audit, leases
 from checkpoints.transaction import Job, Tx, Work, orphaned
 from onboarding.errors import LeaseLost, StorageUnavailable
-
-_log = logging.getLogger("onboard.database")
 
 
 class Posts:
@@ -33,8 +30,6 @@ class Posts:
             away = isinstance(error, StorageUnavailable)
             for job in batch:
                 job.error = error if away else None
-            if away:
-                _log.error("%d posted writes failed", sum(job.work is not None for job in batch))
             for sink in sinks:
                 sink.rolled_back()
             return away
@@ -46,9 +41,8 @@ class Posts:
         """One piece of posted work in a transaction of its own."""
         try:
             self._transact(partial(_posted, [job]))
-        except Exception as error:  # noqa: BLE001 - nobody waits for it
+        except Exception as error:  # noqa: BLE001 - the lane tells of it, or tries again
             job.error = error
-            _log.error("posted write failed: %s", type(error).__name__)
 
 
 def _all(batch: Sequence[Job], tx: Tx) -> None:

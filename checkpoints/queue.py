@@ -35,15 +35,18 @@ class JobQueue:
             self._lingering = True
             asyncio.get_running_loop().call_later(LINGER, self._linger_ends)
 
-    def take(self) -> list[Job]:
-        """Everything that waits, at least one job; empty only when closed and drained."""
+    def take(self, seconds: float | None = None) -> list[Job] | None:
+        """Everything that waits, nothing once ``seconds`` are over without any; None when closed and drained."""
         while True:
             with self._lock:
                 batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-                if batch or self._closed:
+                if batch:
                     return batch
+                if self._closed:
+                    return None
                 self._asleep = True
-            self._wake.acquire()
+            if not self._wake.acquire(timeout=seconds):
+                return []
 
     def hurry(self) -> None:
         """Somebody waits now for what was put. From any thread."""

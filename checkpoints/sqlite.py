@@ -20,6 +20,7 @@ from typing import Any, Final, cast
 from checkpoints.documents import Codec
 from checkpoints.sqlite_reads import STORAGE, SqliteReads, sqlite_engine
 from checkpoints.transaction import Clock, Held, Job, Listener, Sink, T, Tx, Work, answer, orphaned, tell, utc_now
+from checkpoints.unstored import PAUSE, Unstored
 from onboarding import faults
 from onboarding.errors import StorageUnavailable
 
@@ -53,6 +54,7 @@ class SqliteDatabase:
         self._heads: dict[str, tuple[int, str]] = {}
         self._listeners: list[Listener] = []
         self._waiting: list[Job] = []
+        self._unstored = Unstored()
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._committing = False
@@ -72,7 +74,10 @@ class SqliteDatabase:
         return result
 
     def post(self, work: Work[Any], held: Held | None = None) -> Job:
-        """Queue ``work`` without waiting: durable no later than any write that is queued after it."""
+        """Queue ``work`` without waiting: durable no later than any write that is queued after it.
+
+        What fails with the storage is tried again; what is refused is refused once, and told in the log.
+        """
         job = Job(None, work=work, held=held)
         self._put(job, urgent=False)
         return job
@@ -107,6 +112,8 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
+        with self._lock:
+            self._waiting[:0] = self._unstored.rest()
         self._begin()
         while not self._idle.is_set():  # noqa: ASYNC110 - set from two threads
             await asyncio.sleep(0.001)
@@ -124,6 +131,7 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         with self._lock:
             self._waiting.append(job)
+            self._unstored.wake()
             self._idle.clear()
             if self._loop is None or self._loop.is_closed():
                 self._loop, self._due = loop, None
@@ -147,12 +155,17 @@ class SqliteDatabase:
         """Take everything that waits and open its transaction; if somebody else holds the file, wait elsewhere."""
         self._due = None
         with self._lock:
-            if self._committing or not self._waiting:
-                if not self._committing:
-                    self._idle.set()
+            if self._committing:
                 return
-            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            if (again := self._unstored.take()) is not None:
+                batch = [again]
+            elif self._waiting:
+                batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            else:
+                self._idle.set()
+                return
             self._committing = True
+            self._idle.clear()
         try:
             self._raw.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
@@ -171,6 +184,11 @@ class SqliteDatabase:
             then = self._answer
         self._raw.execute("PRAGMA busy_timeout=0")
         self._back(then, batch)
+
+    def _take_up(self) -> None:
+        """Try again what was posted and met a storage that failed."""
+        self._unstored.wake()
+        self._begin()
 
     # one transaction
 
@@ -258,8 +276,12 @@ class SqliteDatabase:
 
     def _answer(self, batch: list[Job]) -> None:
         self._committing = False
-        answer(batch)
-        tell(self._listeners, {case for job in batch if job.error is None for case in job.touched})
+        touched = {case for job in batch if job.error is None for case in job.touched}
+        kept = () if self._closed else self._unstored.after(batch, self.commits)
+        answer([job for job in batch if job not in kept] if kept else batch)
+        tell(self._listeners, touched)
+        if kept and self._loop is not None:
+            self._loop.call_later(PAUSE, self._take_up)
         self._begin()
 
     def _fail(self, batch: Sequence[Job], error: Exception) -> None:

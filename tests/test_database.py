@@ -5,7 +5,8 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +268,85 @@ def test_when_the_file_cannot_grow_nothing_is_promised_and_nothing_promised_is_l
     stored = [row[0] for row in sqlite3.connect(path).execute("SELECT k FROM t ORDER BY k")]
     assert stored == accepted
     assert 1000 in stored
+
+
+@contextmanager
+def locked(db: SqliteDatabase) -> Iterator[None]:
+    """Somebody else holds the file: what is written meanwhile fails."""
+    with closing(sqlite3.connect(db.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def refused(db: SqliteDatabase) -> None:
+    """Return once the storage has refused a write, and with it all that was posted before."""
+    with pytest.raises(StorageUnavailable):
+        await db.write(put(100))
+
+
+async def test_what_was_posted_and_met_a_full_disk_is_durable_no_later_than_the_next_write(
+    lite: SqliteDatabase,
+) -> None:
+    with locked(lite):
+        for key in range(3):
+            lite.post(put(key))
+            await refused(lite)
+    await lite.write(put(3))
+    assert await lite.read(keys) == [0, 1, 2, 3]
+
+
+async def test_it_is_tried_again_although_nobody_writes_any_more(lite: SqliteDatabase) -> None:
+    with locked(lite):
+        lite.post(put(1))
+        await refused(lite)
+    async with asyncio.timeout(5):
+        while await lite.read(keys) != [1]:  # noqa: ASYNC110 - a post is answered to nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_it_is_written_on_the_way_out_or_told_as_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for free in (True, False):
+        db = SqliteDatabase(tmp_path / f"{free}.sqlite", patience=0.2)
+        await db.write(lambda tx: tx.conn.exec_driver_sql("CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)"))
+        with locked(db):
+            db.post(put(1))
+            await refused(db)
+            if not free:
+                await db.close()
+        await db.close()
+        again = SqliteDatabase(tmp_path / f"{free}.sqlite")
+        assert await again.read(keys) == ([1] if free else [])
+        await again.close()
+    assert "posted write failed: StorageUnavailable" in caplog.text
+
+
+async def test_posted_work_that_is_wrong_is_not_tried_again(lite: SqliteDatabase) -> None:
+    tries: list[int] = []
+
+    def wrong(tx: Tx) -> None:
+        tries.append(1)
+        raise Conflict("no")
+
+    lite.post(wrong)
+    await lite.write(put(1))
+    tried = len(tries)
+    await lite.write(put(2))
+    assert len(tries) == tried
+
+
+async def test_posted_work_that_the_storage_alone_never_takes_is_given_up_and_takes_nobody_along(
+    lite: SqliteDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error in our SQL looks like the storage's."""
+    lite.post(lambda tx: tx.conn.exec_driver_sql("INSERT INTO nowhere VALUES (1)"))
+    lite.post(put(50))
+    refusals = 0
+    for key in range(20):
+        try:
+            await lite.write(put(key))
+        except StorageUnavailable:
+            refusals += 1
+    assert refusals <= 1
+    assert await lite.read(keys) == [*range(refusals, 20), 50]
+    assert "posted write failed" in caplog.text
