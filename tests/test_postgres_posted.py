@@ -38,7 +38,7 @@ def keys(tx: Tx) -> list[int]:
 
 async def come(db: PostgresDatabase, *wanted: int) -> None:
     async with asyncio.timeout(15):
-        while (found := await db.read(keys)) != [*wanted]:  # noqa: ASYNC110 - a post is answered to nobody
+        while (found := await db.read(keys)) != [*wanted]:
             assert len(found) <= len(wanted), found
             await asyncio.sleep(0.02)
 
