@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import delete, select, update
@@ -146,14 +147,30 @@ def unreadable(tx: Tx) -> Iterator[str]:
 
 
 def rewritten(tx: Tx) -> Iterator[str]:
-    """Every review that opens, and is not what was shown, as a sentence."""
+    """Every review that opens and is not what was shown, and every decision that the trail does not know, in words."""
+    opened, made = _told(tx, "wait.opened"), _told(tx, "decision.recorded")
     for row in tx.conn.execute(select(reviews)):
         try:
             document = tx.codec.load(row.shown, f"review:{row.id}")
         except TamperedRecord:  # told by unreadable
             continue
-        if ERASED not in document and digest(document) != row.shown_hash:
+        changed = ERASED not in document and digest(document) != row.shown_hash
+        if changed or opened.get(row.id, {}).get("shown_hash") != row.shown_hash:
             yield f"What was shown in review {row.id} of case {row.case_id} is not what is stored any more."
+    for row in tx.conn.execute(select(decisions)):
+        event = made.get(row.review_id, {})
+        if any(event.get(name) != getattr(row, name) for name in ("actor", "action", "version", "shown_hash")):
+            yield f"The decision on review {row.review_id} of case {row.case_id} is not one that the trail knows."
+
+
+def _told(tx: Tx, kind: str) -> dict[str, dict[str, Any]]:
+    """What the trail's events of a kind say of each review, and who their actor was."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in tx.conn.execute(select(audit).where(audit.c.type == kind)):
+        with suppress(TamperedRecord):  # told by unreadable
+            data = tx.codec.load(row.data, f"audit:{row.case_id}:{row.case_seq}")
+            found[data["review_id"]] = data | {"actor": row.actor}
+    return found
 
 
 def _beyond(keys: Sequence[Any], after: tuple[Any, ...]) -> Any:

@@ -14,11 +14,12 @@ from api.cli import app
 from api.doctor import examine
 from checkpoints import audit, cases, seals
 from checkpoints.database import Database, open_database
-from checkpoints.documents import Codec
+from checkpoints.documents import Codec, digest
 from checkpoints.migrate import migrate
 from graph.safekeeping import anchor_of, export_trail, mac, verify_trail
 from graph.service import Actor
 from graph.wiring import open_product
+from onboarding.decision import Decision
 from onboarding.door import make_part
 from onboarding.settings import Settings
 
@@ -67,15 +68,51 @@ def test_an_untouched_trail_holds(settings):
     assert found["parked"]["ok"], found["parked"]
 
 
-def test_a_review_that_is_not_what_was_shown_is_named_before_anybody_decides_on_it(settings):
+@pytest.mark.parametrize("thorough", [False, True], ids=["shown", "shown and its hash"])
+def test_a_review_that_is_not_what_was_shown_is_named_before_anybody_decides_on_it(settings, thorough):
+    """Also where its own hash was made to fit: the trail has the one of what was shown."""
     with sqlite3.connect(settings.data_dir / "onboard.db") as db:
-        review, case_id, shown = db.execute("SELECT id, case_id, shown FROM reviews").fetchone()
+        review, case_id, shown, hash_ = db.execute("SELECT id, case_id, shown, shown_hash FROM reviews").fetchone()
         place = f"review:{review}"
-        changed = Codec().dump(Codec().load(shown, place) | {"summary": "All is well."}, place)
-        db.execute("UPDATE reviews SET shown = ? WHERE id = ?", (changed, review))
+        changed = Codec().load(shown, place) | {"summary": "All is well."}
+        hash_ = digest(changed) if thorough else hash_
+        row = (Codec().dump(changed, place), hash_, review)
+        db.execute("UPDATE reviews SET shown = ?, shown_hash = ? WHERE id = ?", row)
     found = told(settings)["records"]
     assert not found["ok"]
     assert found["detail"] == f"What was shown in review {review} of case {case_id} is not what is stored any more."
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "INSERT INTO decisions SELECT id, case_id, stage, version, 'approve', 'eve', 'api', shown_hash, shown, 'x', "
+        "opened_at FROM reviews WHERE id = '{id}'",
+        "UPDATE decisions SET action = 'approve'",
+        "UPDATE decisions SET actor = 'eve'",
+    ],
+)
+def test_a_decision_that_nobody_took_is_named(settings, forged):
+    ann = Actor("ann", "reviewer")
+
+    async def reject() -> list[Any]:
+        async with open_product(settings, self_url="http://127.0.0.1:9") as product:
+            one, two, _ = await product.context.db.read(cases.ids)
+            await product.service.decide(ann, one, Decision(action="reject"), review_id=None, channel="api")
+            await product.runner.advance(one)
+            reviews = "SELECT id FROM reviews WHERE case_id IN (?, ?) ORDER BY case_id = ?"
+            return await product.context.db.read(
+                lambda tx: tx.conn.exec_driver_sql(reviews, (one, two, two)).scalars().all()
+            )
+
+    decided, waiting = asyncio.run(reject())
+    assert told(settings)["records"]["ok"]
+    tamper(settings, forged.format(id=waiting))
+    found = told(settings)["records"]
+    assert not found["ok"]
+    wrong = waiting if forged.startswith("INSERT") else decided
+    assert f"The decision on review {wrong} of case " in found["detail"]
+    assert found["detail"].endswith(" is not one that the trail knows.")
 
 
 @pytest.mark.parametrize(

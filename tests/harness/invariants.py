@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checkpoints import audit
+from checkpoints import audit, retention
 from checkpoints.documents import digest
 from harness.fleet import Fleet
 from harness.story import Story
@@ -68,7 +68,7 @@ def read(world: World | Fleet, told: Sequence[Story] = ()) -> Books:
                 tx.codec.load(row["data"], f"audit:{row['case_id']}:{row['case_seq']}")["key"]: row["at"]
                 for row in trail
             },
-            broken=list(audit.broken_links(tx)),
+            broken=[*audit.broken_links(tx), *retention.rewritten(tx)],
             all_deaths=world.deaths,
             deaths=dict.fromkeys(cases, world.deaths) | {story.id: story.deaths(world) for story in told if story.id},
         )
