@@ -212,6 +212,7 @@ def eval_(
 ) -> None:
     """Run PreOnboarding over a file of applications and compare with what is expected.
 
+    What a line expects has normalised, findings, missing and recommendation, as a line of the results has them.
     With ONBOARD_MODEL or recordings: by rules, by the model alone, and by both, side by side.
     """
     from api.evaluate import evaluate

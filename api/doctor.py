@@ -32,6 +32,13 @@ UNSCREENED = (
     " and restart the service; to go without is your decision, and this line stays"
 )
 
+_PUT_BACK = (
+    "put back the one that was kept beside the backup before the service runs; with another, links in letters"
+    " do not work, and earlier applications of a merchant are not known again"
+)
+NO_SECRET = f"secret-key is not in the data folder, and the service would make another: {_PUT_BACK}"
+OTHER_SECRET = f"it is not the one that the newest seal was made with: {_PUT_BACK}"
+
 
 async def examine(settings: Settings, *, audit: bool, anchor: Path | None = None) -> list[dict[str, Any]]:
     """Every check as ``{check, ok, detail}``; ``detail`` says what to do where it is not ok.
@@ -43,6 +50,7 @@ async def examine(settings: Settings, *, audit: bool, anchor: Path | None = None
         async with ledger(settings) as db:
             report += await _stored(db)
             report += await _connections(db, settings)
+            report += await _secret(db, settings)
             report.append(await _parked(db))
             if audit or anchor:
                 report += [await _chains(db, mac(settings)), await _records(db)]
@@ -138,6 +146,16 @@ async def _connections(db: Database, settings: Settings) -> list[dict[str, Any]]
     told = f"{found.others} process(es) of {mine} and {found.strangers} of others; the server gives {found.most}"
     problem = crowded(found._replace(others=found.others - 1), mine)  # this command takes next to nothing
     return [_line("connections", problem is None, problem or told)]
+
+
+async def _secret(db: Database, settings: Settings) -> list[dict[str, Any]]:
+    """Whether the secret here is the one that the newest seal was made with; nothing to say before there is a seal."""
+    if (last := await db.read(seals.newest)) is None:
+        return []
+    here = settings.secret_key is not None or (settings.data_dir / "secret-key").exists()  # mac() would make one
+    if here and last.mac == mac(settings)(last.hash):
+        return [_line("secret key", True, "the one that the newest seal was made with")]
+    return [_line("secret key", False, OTHER_SECRET if here else NO_SECRET)]
 
 
 def _versions(unknown: dict[str, int], later: dict[str, int]) -> str:

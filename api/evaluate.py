@@ -29,6 +29,8 @@ from onboarding.errors import BadInput, OnboardingError
 from onboarding.settings import Settings
 
 ACTOR: Final = Actor("eval", "backend")
+EXPECTED: Final = {"normalised": dict, "findings": list, "missing": list, "recommendation": str}
+"""What ``expect`` says of a line, each as the line of the results has it."""
 OWN_MONEY: Final = ("avg_ticket.currency", "address.country")
 """Read and kept, but no part of what an evaluation compares."""
 
@@ -198,9 +200,18 @@ def _item(line: Any) -> dict[str, Any]:
         raise BadInput(f"it has no {', '.join(missing)}.")
     if line["format"] not in ("json", "text", "csv"):
         raise BadInput(f"format {str(line['format'])[:40]!r} is none of json, text, csv.")
-    if not isinstance(line.get("expect"), dict | None):
-        raise BadInput("expect is no object.")
+    _refuse_expectation(line.get("expect"))
     return {**line, "id": str(line["id"])}
+
+
+def _refuse_expectation(expect: Any) -> None:
+    """Raises BadInput where it is not what a line of the results has: ``EXPECTED``."""
+    if not isinstance(expect, dict | None):
+        raise BadInput("expect is no object.")
+    wrong = [name for name, kind in EXPECTED.items() if expect and not isinstance(expect.get(name), kind)]
+    if wrong:
+        wanted = ", ".join(EXPECTED)
+        raise BadInput(f"expect: it takes {wanted}, as a line of the results has them; wrong: {', '.join(wrong)}.")
 
 
 async def _run(

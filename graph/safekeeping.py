@@ -119,7 +119,8 @@ def verify_trail(path: Path) -> list[str]:
             events += [item["event"]] if "event" in item else []
             sealed += [item["seal"]] if "seal" in item else []
     except (OSError, ValueError, TypeError) as error:
-        raise BadInput(f"{path.name} is not an exported trail ({type(error).__name__})") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not JSON lines"
+        raise BadInput(f"{path} is not an exported trail: {why}") from error
     return [*audit.broken_among(events), *seals.broken_among(sealed, events)]
 
 
@@ -128,7 +129,7 @@ def anchor_of(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["anchor"]
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise BadInput(f"{path.name} carries no anchor") from error
+        raise BadInput(f"{path} carries no anchor") from error
     if not isinstance(found, dict) or not {"seal", "hash"} <= set(found):
-        raise BadInput(f"{path.name} carries no anchor")
+        raise BadInput(f"{path} carries no anchor")
     return found

@@ -158,7 +158,9 @@ def application_part(body: bytes, media_type: str, charset: str | None = None) -
     """The one part of a new JSON or text application. Raises BadInput."""
     if MEDIA.get(media_type) == "json":
         value = json_value(body)
-        if not isinstance(value, dict | list) or not value:
+        if value == {} or value == []:
+            raise BadInput("The application is empty.")
+        if not isinstance(value, dict | list):
             raise BadInput("The application must be a JSON object, or a list of labelled values.")
         return make_part(value, "json", media_type=media_type)
     if media_type == "message/rfc822":

@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -40,12 +41,15 @@ class BadSettings(OnboardingError):
 
 def _refuse_mistyped(environment: Mapping[str, str], known: Set[str]) -> None:
     """Raises BadSettings for a name that is nearly one of ``known``; of any other that is none, the log tells."""
+    own = [name for name in known if name.startswith(PREFIX)]  # others' names may well be like others' names
     for name in sorted(environment):
-        if name in known or not name.upper().startswith(PREFIX) or OF_A_CLUSTER.fullmatch(name):
+        ours = name.upper().startswith(PREFIX)
+        if name in known or not name.upper().startswith(PREFIX[0]) or OF_A_CLUSTER.fullmatch(name):
             continue
-        if meant := nearest(name, known, ALIKE):
+        if meant := nearest(name, known if ours else own, ALIKE):
             raise BadSettings(f"{name} is not a setting; did you mean {meant}?")
-        _log.warning("%s is not a setting: it changes nothing", name[:200])
+        if ours:
+            _log.warning("%s is not a setting: it changes nothing", name[:200])
 
 
 def _parts(given: str) -> list[str]:
@@ -193,6 +197,24 @@ class Settings(Value):
                 raise ValueError(f"{part!r} is neither an address nor a network ({error})") from None
         return given
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, given: str | None) -> str | None:
+        if given and not given.startswith(("postgresql://", "sqlite:///")):
+            raise ValueError("it must begin with postgresql://")
+        return given
+
+    @field_validator(
+        "public_url", "svc1_url", "svc2_url", "openai_base_url", "prefect_api_url", "prefect_ui_url", "otel_endpoint"
+    )
+    @classmethod
+    def _is_a_web_address(cls, given: str | None) -> str | None:
+        if given:
+            found = urlsplit(given)
+            if found.scheme not in ("http", "https") or not found.hostname:
+                raise ValueError("it must be an address such as https://name.example")
+        return given
+
     @property
     def database(self) -> str:
         """The URL that is in force."""
@@ -220,4 +242,4 @@ class Settings(Value):
         except ValidationError as error:
             first = error.errors()[0]
             name = names.get(str(first["loc"][0]), str(first["loc"][0])) if first["loc"] else "the environment"
-            raise BadSettings(f"{name}: {first['msg']}") from error
+            raise BadSettings(f"{name}: {first['msg'].removeprefix('Value error, ')}") from error

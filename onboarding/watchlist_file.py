@@ -35,7 +35,8 @@ def read_entries(path: str | Path) -> tuple[list[Entry], str]:
         raw = file.read_bytes()
         lines = raw.decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file.name}: the watchlist cannot be read ({type(error).__name__})") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise BadInput(f"{file}: the watchlist cannot be read ({why})") from error
     entries = [_entry(file.name, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     return entries, hashlib.sha256(raw).hexdigest()[:16]
 

@@ -21,6 +21,7 @@ from graph.service import Actor
 from graph.wiring import open_product
 from onboarding.decision import Decision
 from onboarding.door import make_part
+from onboarding.errors import BadInput
 from onboarding.settings import Settings
 
 ACTOR = Actor("test", "backend")
@@ -155,6 +156,18 @@ def test_a_whole_history_rewritten_with_right_hashes_is_told_by_the_seals_code(s
     assert "made with another secret" in told(settings)["audit"]["detail"]
 
 
+def test_a_secret_that_is_gone_or_another_is_told_before_the_service_runs_and_none_is_made(settings):
+    assert told(settings)["secret key"]["ok"]
+    other = told(settings.model_copy(update={"secret_key": "another"}))["secret key"]
+    assert not other["ok"]
+    assert "not the one" in other["detail"]
+    gone = settings.model_copy(update={"secret_key": None})
+    line = next(line for line in asyncio.run(examine(gone, audit=False)) if line["check"] == "secret key")
+    assert not line["ok"]
+    assert "secret-key is not in the data folder" in line["detail"]
+    assert not (settings.data_dir / "secret-key").exists()
+
+
 def test_an_anchor_kept_elsewhere_shows_that_the_newest_seals_are_gone(settings, tmp_path):
     out = tmp_path / "trail.jsonl"
     anchor = asyncio.run(export_trail(settings, out))
@@ -170,6 +183,8 @@ def test_an_exported_trail_verifies_by_itself_and_shows_a_changed_line(settings,
     out = tmp_path / "trail.jsonl"
     asyncio.run(export_trail(settings, out))
     assert verify_trail(out) == []
+    with pytest.raises(BadInput, match=f"^{tmp_path}/none is not an exported trail: No such file"):
+        verify_trail(tmp_path / "none")
     lines = out.read_text().splitlines()
     at = next(n for n, line in enumerate(lines) if '"wait.opened"' in line)
     changed = tmp_path / "changed.jsonl"

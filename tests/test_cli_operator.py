@@ -128,7 +128,7 @@ def test_eval_names_a_bad_line_and_runs_the_others(run, tmp_path):
         json.dumps(good | {"as_of": "yesterday"}).encode(), json.dumps(good | {"as_of": 7}).encode(),
         json.dumps(good | {"payload": "a\0b"}).encode(), json.dumps(good | {"payload": "\ud800"}).encode(),
         b'{"a":' * 5000 + b"1" + b"}" * 5000, b"", json.dumps(good | {"id": 15, "expect": 3}).encode(),
-        json.dumps(good | {"id": 16}).encode(),
+        json.dumps(good | {"id": 16}).encode(), json.dumps(good | {"expect": {"findings": []}}).encode(),
     ]  # fmt: skip
     file, results = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     file.write_bytes(b"\n".join(lines))
@@ -136,7 +136,8 @@ def test_eval_names_a_bad_line_and_runs_the_others(run, tmp_path):
     assert result.exit_code == 1
     report = json.loads(result.stdout)
     named = {int(re.match(r"line (\d+)", line)[1]) for line in report["unreadable"]}  # type: ignore[index]
-    assert named == {1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 15}
+    assert named == {1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 15, 17}
+    assert any(line.endswith("wrong: normalised, missing, recommendation.") for line in report["unreadable"])
     assert [json.loads(line)["id"] for line in results.read_text().splitlines()] == ["good", "16"]
 
 

@@ -41,6 +41,8 @@ def test_no_slip_of_the_pen_goes_unnoticed(name):
         ("ONBOARD_REVIEWER", "ONBOARD_REVIEWERS"),
         ("onboard_database_url", "ONBOARD_DATABASE_URL"),
         ("ONBOARD_TOKNE", "ONBOARD_TOKEN"),
+        ("ONBORD_DATA_DIR", "ONBOARD_DATA_DIR"),
+        ("ONBOARDDATABASE_URL", "ONBOARD_DATABASE_URL"),
     ],
 )
 def test_it_says_which_was_meant(given, meant):
@@ -48,6 +50,30 @@ def test_it_says_which_was_meant(given, meant):
         with pytest.raises(BadSettings) as refused:
             Settings.from_environment({"PATH": "/bin", given: value})
         assert refused.value.detail == f"{given} is not a setting; did you mean {meant}?"
+
+
+def test_what_others_call_theirs_is_neither_refused_nor_told(caplog):
+    theirs = ("OPENAI_BASE_URLS", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OPENAI_API_KEY_2", "BOARD_TOKEN", "ONBUILD")
+    Settings.from_environment(dict.fromkeys(theirs, "x"))
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "name, given",
+    [
+        ("ONBOARD_DATABASE_URL", "mysql://x/y"),
+        ("ONBOARD_DATABASE_URL", "postgres://x/y"),
+        ("ONBOARD_PUBLIC_URL", "desk.example"),
+        ("ONBOARD_SVC1_URL", "foo"),
+        ("ONBOARD_SVC2_URL", "http://"),
+        ("OPENAI_BASE_URL", "ftp://models.example"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("ONBOARD_TRUSTED_PROXIES", "proxy.example"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_by_its_name(name, given):
+    with pytest.raises(BadSettings, match=rf"^{name}: (it must be|'proxy)"):
+        Settings.from_environment({name: given})
 
 
 def test_a_name_that_is_like_none_is_told_and_stops_nothing(caplog):

@@ -43,10 +43,10 @@ class Smtp:
         try:
             parts, port = urlsplit(url), urlsplit(url).port
         except ValueError:
-            raise BadInput("The SMTP URL cannot be read.") from None
+            raise BadInput("ONBOARD_SMTP_URL cannot be read.") from None
         modes: dict[str, bool | None] = {"": None, "starttls=require": True, "starttls=never": False}
         if parts.scheme not in PORTS or not parts.hostname or parts.path not in ("", "/") or parts.query not in modes:
-            raise BadInput("The SMTP URL must be smtp://user:password@host:port or smtps://...")
+            raise BadInput("ONBOARD_SMTP_URL must be smtp://user:password@host:port or smtps://...")
         tls, password = parts.scheme == "smtps", unquote(parts.password) if parts.password else None
         start_tls = modes[parts.query]
         return cls(
