@@ -82,21 +82,26 @@ class Recalled(Watchlist):
             return self._now.screen(subject, bands)
         if basis.bands != bands.model_dump():
             raise RecordingMissing(f"list {basis.watchlist} is not at hand, and the policy screens by other thresholds")
-        known = basis.screened.get(by_place(subject) if self.notes_only else subject_key(subject))
+        known = basis.screened.get(self.key(subject))
         if known is None:
             raise RecordingMissing(f"list {basis.watchlist} is not at hand, and {subject.path} was not looked up in it")
         return known
 
+    def key(self, subject: Subject) -> str:
+        """Under what an answer is noted."""
+        return by_place(subject) if self.notes_only else subject_key(subject)
+
 
 def noted(as_of: str, policy: Policy, watchlist: Noting, refs: list[PriorRef]) -> Basis:
     """What a validation stood on."""
+    key = watchlist.of.key if isinstance(watchlist.of, Recalled) else subject_key
     return Basis(
         as_of=as_of,
         policy=policy.stamp,
         rules=rules_version(),
         watchlist=watchlist.version,
         bands=policy.screening.model_dump(),
-        screened={subject_key(answer.subject): answer.hits for answer in watchlist.answers},
+        screened={key(answer.subject): answer.hits for answer in watchlist.answers},
         priors=refs,
     )
 

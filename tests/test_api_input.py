@@ -232,3 +232,9 @@ def test_a_client_that_stops_in_the_middle_leaves_no_case(house):
     spoken(house, head + b"\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n" + b'{"legal_name": "Half')
     assert house.nobody.get("/healthz").status_code == 200
     assert count(house) == before
+
+
+def test_an_empty_object_is_called_empty(house):
+    for body in (b"{}", b"[]"):
+        answer = house.backend.post("/v1/cases", content=body, headers={"Content-Type": "application/json"})
+        assert answer.json()["detail"] == "The application is empty."

@@ -180,6 +180,7 @@ def test_redaction_leaves_no_personal_value_in_the_file_and_the_findings_reprodu
     assert {row["code"] for row in file.redaction} == {item["code"] for item in active["findings"]}
     found = play(file)
     assert found.findings["same_bytes"], found.findings
+    assert found.first is None, found.first
 
 
 def test_replacements_keep_shape_case_and_check_digits():
