@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
@@ -93,6 +94,20 @@ def test_a_bundle_replays_like_the_case_itself(home, active, tmp_path):
     found = play(file)
     assert found.identical, found.to_json()
     assert found.findings["recorded"] != []
+
+
+def test_an_export_onto_a_full_disk_leaves_no_half_bundle(home, active, tmp_path):
+    file, path = bundle.read(fetched(home, active, tmp_path)), tmp_path / "half.db"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            bundle.write(file, path, at="2026-11-26T00:00:00.000Z")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not path.exists()
+    bundle.write(file, path, at="2026-11-26T00:00:00.000Z")
+    assert bundle.read(path).id == file.id
 
 
 def test_what_is_no_bundle_is_refused_in_words(tmp_path):
