@@ -65,6 +65,9 @@ def test_a_person_signs_in_by_the_printed_link_finds_the_case_and_decides_it(hou
     spot = page.url.partition("#")[2]
     assert page.locator(f"#{spot} + mark").inner_text() == "GB33BUKB20201555555556"
     page.screenshot(path=tmp_path / "passage.png")
+    page.get_by_role("button", name="Show the letter").click()
+    top = page.evaluate("document.querySelector('#letter').getBoundingClientRect().top / innerHeight")
+    assert 0 <= top < 0.5, "the letter that was asked for is in sight"
     comment = page.get_by_label("Comment for the record")
     comment.fill("Rang them up.")
     page.get_by_text("Correct a field").click()
