@@ -4,6 +4,7 @@ from pydantic import Field
 
 from onboarding.assessment import ScreeningHit
 from onboarding.model import Value
+from onboarding.screening import NOBODY
 
 
 class PriorRef(Value):
@@ -30,3 +31,8 @@ class Basis(Value):
     bands: dict[str, float] = Field(default_factory=dict)
     screened: dict[str, list[ScreeningHit]] = Field(default_factory=dict)
     priors: list[PriorRef] = Field(default_factory=list)
+
+    @property
+    def nobody_screened(self) -> bool:
+        """Whether there was no list to look anybody up in."""
+        return self.watchlist == NOBODY

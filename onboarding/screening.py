@@ -25,6 +25,8 @@ PERSON_SCHEMATA: Final = frozenset({"Person", "LegalEntity"})
 COMPANY_SCHEMATA: Final = frozenset({"Company", "Organization", "LegalEntity", "PublicBody"})
 PEP_TOPICS: Final = frozenset({"role.pep", "role.rca"})
 RANK: Final[dict[Verdict, int]] = {"strong": 2, "possible": 1, "discounted": 0}
+NOBODY: Final = "empty"
+"""The version of the list of nobody."""
 
 
 class Subject(Value):
@@ -67,7 +69,7 @@ class Watchlist(ABC):
     @classmethod
     def empty(cls) -> Self:
         """A list of nobody."""
-        return cast("Self", LeanWatchlist([], "empty"))
+        return cast("Self", LeanWatchlist([], NOBODY))
 
 
 class Answer(Value):

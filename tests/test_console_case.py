@@ -50,6 +50,7 @@ def test_every_field_stands_beside_what_it_was_read_from(house, people):
     assert len(anchors) >= len(case["provenance"]) - 2
     assert anchors <= set(re.findall(r'id="(at-\d+)"', page)), "every place that is named can be gone to"
     assert "<mark>" + case["application"]["legal_name"] in page
+    assert "Nobody was screened" in page, "there is no list in this house"
 
 
 def test_a_letter_is_shown_by_lines_with_the_passage_marked(house, people):
@@ -359,6 +360,7 @@ def test_a_screening_hit_is_explained_and_what_was_said_of_it_is_remembered(open
 
         first, ann, max_ = apply("1961-06-11"), Browser(own).sign_in("ann"), Browser(own).sign_in("rob")
         page = shown(ann.get(at(first)).text)
+        assert "Nobody was screened" not in page
         assert re.search(r"names agree\s*1\.00\s*birth year differs\s*-0\.40\s*country differs\s*-0\.1", page)
         sent = {"csrf": ann.form(at(first))["csrf"], "subject": "persons[0].name", "entry_id": "W-1", "said": "cleared"}
         assert ann.post(at(first, "/screening"), sent | {"reason": " "}).status_code == 422
