@@ -11,21 +11,20 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, cast
 
 from checkpoints.documents import Codec
-from checkpoints.sqlite_reads import STORAGE, SqliteReads, sqlite_engine
-from checkpoints.transaction import Clock, Held, Job, Listener, Sink, T, Tx, Work, answer, orphaned, tell, utc_now
+from checkpoints.sqlite_batch import Batches, unavailable
+from checkpoints.sqlite_reads import SqliteReads, sqlite_engine
+from checkpoints.transaction import Clock, Held, Job, Listener, Sink, T, Work, answer, tell, utc_now
 from checkpoints.unstored import PAUSE, Unstored
 from onboarding import faults
 from onboarding.errors import StorageUnavailable
 
 _BATCH: Final = 2048
-_REMEMBERED: Final = 10_000
 LINGER: Final = 0.004
 """Seconds for which work that nobody waits for is held back, to be committed with what follows."""
 _log = logging.getLogger("onboard.database")
@@ -47,11 +46,11 @@ class SqliteDatabase:
         self._engine = sqlite_engine(path, patience=0)
         self._conn = self._engine.connect()
         self._raw: sqlite3.Connection = cast(sqlite3.Connection, self._conn.connection.dbapi_connection)
+        self._batches = Batches(self._conn, self._raw, lambda: self.codec, clock)
         self._file = _file_at(path)
         self._reads = SqliteReads(path, self.codec, clock, readers, patience)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
         self._patience = patience
-        self._heads: dict[str, tuple[int, str]] = {}
         self._listeners: list[Listener] = []
         self._waiting: list[Job] = []
         self._unstored = Unstored()
@@ -193,52 +192,14 @@ class SqliteDatabase:
     # one transaction
 
     def _run_all(self, batch: list[Job]) -> None:
-        """Run everything in the open transaction: first without savepoints, which is right nearly always."""
+        """Run everything in the open transaction, and have it committed."""
         try:
-            if not self._run_bare(batch):
-                self._raw.execute("ROLLBACK")
-                self._forget(batch)
-                self._raw.execute("BEGIN IMMEDIATE")
-                self._run_apart(batch)
+            self._batches.run(batch)
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody is told yes and the writer goes on
             self._fail(batch, error)
             self._answer(batch)
         else:
             self._writer.submit(self._commit, batch)
-
-    def _run_bare(self, batch: Sequence[Job]) -> bool:
-        """Run all as one; False when anything was refused, and then nothing of it may stay."""
-        try:
-            for sink, jobs in _runs(batch):
-                if sink is None:
-                    for job in jobs:
-                        self._work(job)
-                elif fed := [job for job in jobs if not orphaned(job)]:
-                    sink.write(Tx(self._conn, self.codec, self.clock()), fed)
-        except STORAGE:
-            raise
-        except Exception:  # noqa: BLE001 - it is raised again, to its own caller, in the run with savepoints
-            return False
-        return not any(job.error for job in batch)
-
-    def _run_apart(self, batch: Sequence[Job]) -> None:
-        """Run each in a savepoint of its own, so that what fails rolls back alone. Work may run a second time here."""
-        for job in batch:
-            job.result = job.error = None
-            job.touched = set()
-        for sink, jobs in _runs(batch):
-            if sink is None:
-                for job in jobs:
-                    self._run(job)
-            else:
-                self._pour(sink, list(jobs))
-
-    def _work(self, job: Job) -> None:
-        assert job.work is not None
-        tx = Tx(self._conn, self.codec, self.clock(), self._heads, self._raw)
-        job.result = job.work(tx)
-        tx.finish()
-        job.touched = tx.touched
 
     def _commit(self, batch: list[Job]) -> None:
         """In the writer's thread: the one call that waits for the disk."""
@@ -251,10 +212,7 @@ class SqliteDatabase:
             self._fail(batch, error)
         else:
             self.commits += 1
-            if len(self._heads) > _REMEMBERED:
-                self._heads.clear()
-            for sink in _sinks(batch):
-                sink.committed()
+            self._batches.committed(batch)
         self._back(self._answer, batch)
 
     def _refuse_another_file(self) -> None:
@@ -289,56 +247,13 @@ class SqliteDatabase:
         _log.error("commit failed: %s", error)
         for job in batch:
             job.result = None
-            job.error = _unavailable(error)
+            job.error = unavailable(error)
         try:
             if self._raw.in_transaction:
                 self._raw.execute("ROLLBACK")
         except sqlite3.Error as worse:  # the next BEGIN says what is wrong, to those who wait for it
             _log.error("rollback failed: %s", worse)
-        self._forget(batch)
-
-    def _forget(self, batch: Iterable[Job]) -> None:
-        """What was remembered of what was just written is not true any more."""
-        self._heads.clear()
-        for sink in _sinks(batch):
-            sink.rolled_back()
-
-    def _run(self, job: Job) -> None:
-        """Run one piece of work in a savepoint of its own."""
-        self._raw.execute("SAVEPOINT job")
-        try:
-            self._work(job)
-        except Exception as error:  # noqa: BLE001 - it belongs to the caller who is waiting for it
-            job.error = _as_told(error)
-            self._heads.clear()
-            self._back_to_savepoint(error)
-        self._raw.execute("RELEASE job")
-
-    def _pour(self, sink: Sink, jobs: Sequence[Job]) -> None:
-        """Hand rows to their sink; if that fails, one by one, so that only the bad one is refused."""
-        jobs = [job for job in jobs if not orphaned(job)]
-        if not jobs:
-            return
-        self._raw.execute("SAVEPOINT job")
-        try:
-            sink.write(Tx(self._conn, self.codec, self.clock()), jobs)
-            self._raw.execute("RELEASE job")
-            return
-        except Exception as error:  # noqa: BLE001 - it belongs to the callers who are waiting for it
-            self._back_to_savepoint(error)
-            self._raw.execute("RELEASE job")
-            sink.rolled_back()
-            if len(jobs) == 1:
-                jobs[0].error = _as_told(error)
-        if len(jobs) > 1:
-            for job in jobs:
-                job.error = None
-                self._pour(sink, [job])
-
-    def _back_to_savepoint(self, error: Exception) -> None:
-        if not self._raw.in_transaction:  # a full disk may end the whole transaction
-            raise error
-        self._raw.execute("ROLLBACK TO job")
+        self._batches.forget(batch)
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
@@ -348,25 +263,3 @@ def _file_at(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _sinks(batch: Iterable[Job]) -> set[Sink]:
-    return {job.sink for job in batch if job.sink is not None}
-
-
-def _runs(batch: Sequence[Job]) -> Iterator[tuple[Sink | None, Iterator[Job]]]:
-    """Neighbours that go to the same sink together, in the order they came."""
-    return groupby(batch, key=lambda job: job.sink)
-
-
-def _as_told(error: Exception) -> Exception:
-    """What the caller gets: its own error, or StorageUnavailable for the storage's."""
-    return _unavailable(error) if isinstance(error, STORAGE) else error
-
-
-def _unavailable(error: Exception) -> StorageUnavailable:
-    if isinstance(error, StorageUnavailable):
-        return error
-    told = StorageUnavailable()
-    told.__cause__ = error
-    return told
