@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from harness.answers import Tags
 from harness.browser import Browser
 
 from checkpoints import access, sessions
@@ -181,7 +182,10 @@ def test_every_page_carries_the_headers(house, browser):
     assert live.headers["content-security-policy"].endswith("; script-src 'self'; connect-src 'self'")
     assert re.findall(r"<script[^>]*>", live.text) == ['<script src="/static/htmx.min.js" defer>']
     assert '"allowEval": false' in live.text
-    assert not re.search(r"\son\w+=|hx-on|javascript:", live.text)
+    seen = Tags()  # merchants' names are on this page, and may say anything
+    seen.feed(live.text)
+    assert not [name for name in seen.attributes if name.startswith(("on", "hx-on"))]
+    assert not [link for link in seen.links if not link.startswith(("/", "#"))]
     assert [answer.status_code for answer in answers] == [200, 303, 303, 200, 404, 200, 404, 404, 403]
 
 
