@@ -23,16 +23,25 @@ BODY: Final = "Flow run {{ flow_run.name }}: {{ flow_run.state.message }}"
 
 
 async def automate(client: PrefectClient, settings: Settings, ids: Mapping[str, UUID]) -> list[str]:
-    """Make or update every automation; ``ids``: deployments by flow. Returns their names. Raises BadSettings."""
+    """Make or update every automation; ``ids``: deployments by flow. Returns their names. Raises BadSettings.
+
+    One that is as it should be is not touched: whoever updates it makes the server forget which runs it waits to hear
+    of, and a run whose worker died just then would count as running for ever.
+    """
     told = []
     for wanted in _automations(ids, await _block(client, settings.prefect_notify)):
         found = await client.read_automations_by_name(wanted.name)
-        if found:
-            await client.update_automation(found[0].id, wanted)
-        else:
+        if not found:
             await client.create_automation(wanted)
+        elif not _alike(found[0], wanted):
+            await client.update_automation(found[0].id, wanted)
         told.append(wanted.name)
     return told
+
+
+def _alike(found: AutomationCore, wanted: AutomationCore) -> bool:
+    named = set(AutomationCore.model_fields)
+    return found.model_dump(include=named) == wanted.model_dump(include=named)
 
 
 async def _block(client: PrefectClient, notify: str | None) -> UUID | None:

@@ -380,6 +380,21 @@ def test_operators_hear_of_a_failed_activation_and_its_letters_leave(installatio
 
 
 @on_prefect
+def test_deploying_again_touches_no_automation_that_is_as_it_should_be(installation):
+    """Else the server forgets the runs it waits to hear of, and one whose worker died keeps its place for ever."""
+    prefect = installation.prefect
+    prefect.deploy()
+
+    def touched() -> dict[str, str]:
+        return {found["name"]: found["updated"] for found in prefect.ask("POST", "/automations/filter", json={})}
+
+    before = touched()
+    prefect.deploy()
+    assert touched() == before
+    assert len(before) == 3
+
+
+@on_prefect
 def test_a_run_whose_worker_died_is_tried_again_and_finds_nothing_due(installation):
     """The sweep had its case go on long before, in another run: this ends what nobody would."""
     if not installation.orphans:
