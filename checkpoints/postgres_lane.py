@@ -80,11 +80,15 @@ class Lane:
         """But for what is tried again."""
         self._stored += any(job.error is None for job in batch)
         kept = self._unstored.after(batch, self._stored)
-        answered = [job for job in batch if job not in kept] if kept else batch
-        for job in answered:
-            if job.work is not None and job.error is not None:  # nobody waits for it
+        self._settle([job for job in batch if job not in kept] if kept else batch)
+
+    @staticmethod
+    def _settle(jobs: Sequence[Job]) -> None:
+        """Tell whoever waits, and the log of posted work that was given up: nobody waits for that."""
+        for job in jobs:
+            if job.work is not None and job.error is not None:
                 _log.error("posted write failed: %s", type(job.error).__name__)
-        answer(answered)
+        answer(jobs)
 
     def _again(self) -> None:
         """Before anything else: what was posted and met a storage that failed."""
@@ -102,9 +106,7 @@ class Lane:
             if away is None:
                 self._posts.alone(job)
                 away = job.error if isinstance(job.error, StorageUnavailable) else None
-            if job.error is not None:
-                _log.error("posted write failed: %s", type(job.error).__name__)
-            answer([job])
+            self._settle([job])
 
     def _apart(self, batch: Sequence[Job]) -> None:
         """What goes to one sink together, posted work each alone, in their order."""
